@@ -1,0 +1,20 @@
+// Bundles what is run outside the tests: the command line and the benchmark adapter (Node), as ES modules in dist/.
+// Shaders are inlined as text; packages stay outside. Types are checked by `npm run check`, not here.
+import { rmSync } from 'node:fs';
+import { build } from 'esbuild';
+
+rmSync('dist', { recursive: true, force: true });
+await build({
+  entryPoints: ['cli/main.ts'],
+  outdir: 'dist',
+  outbase: '.',
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  packages: 'external',
+  sourcemap: true,
+  loader: { '.wgsl': 'text' },
+  logLevel: 'warning',
+});
