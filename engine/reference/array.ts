@@ -13,4 +13,7 @@ export interface Reference<A = any> {
 }
 
 export const size = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
-export const zeros = (shape: readonly number[]): NDArray => ({ shape: [...shape], data: new Float64Array(size(shape)) });
+export const zeros = (shape: readonly number[]): NDArray => ({
+  shape: [...shape],
+  data: new Float64Array(size(shape)),
+});

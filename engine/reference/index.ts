@@ -1,0 +1,49 @@
+import * as activation from './activation.ts';
+import type { Reference } from './array.ts';
+import * as binary from './binary.ts';
+import { conv, convTranspose, separableConv3d } from './convolution.ts';
+import * as loss from './loss.ts';
+import { mean, sum } from './reduce.ts';
+import { imresize, interpolate } from './resize.ts';
+import { concat, pad, slice } from './shape.ts';
+import { pixelShuffle, pixelUnshuffle } from './shuffle.ts';
+import { warp } from './warp.ts';
+
+export type { NDArray, Reference } from './array.ts';
+
+/** The float64 definition of every op, by the op's name. */
+export const references: Record<string, Reference> = {
+  conv2d: conv,
+  conv3d: conv,
+  conv_transpose2d: convTranspose,
+  conv_transpose3d: convTranspose,
+  separable_conv3d: separableConv3d,
+  pixel_shuffle: pixelShuffle,
+  pixel_unshuffle: pixelUnshuffle,
+  warp,
+  imresize,
+  interpolate,
+  relu: activation.relu,
+  leaky_relu: activation.leakyRelu,
+  prelu: activation.prelu,
+  sigmoid: activation.sigmoid,
+  tanh: activation.tanh,
+  abs: activation.abs,
+  sqrt: activation.sqrt,
+  exp: activation.exp,
+  log: activation.log,
+  clamp: activation.clamp,
+  add: binary.add,
+  sub: binary.sub,
+  mul: binary.mul,
+  div: binary.div,
+  concat,
+  slice,
+  pad,
+  sum,
+  mean,
+  l1_loss: loss.l1Loss,
+  mse_loss: loss.mseLoss,
+  charbonnier_loss: loss.charbonnierLoss,
+  huber_loss: loss.huberLoss,
+};

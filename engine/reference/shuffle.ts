@@ -1,0 +1,49 @@
+import type { Reference } from './array.ts';
+import { linear } from './loops.ts';
+
+interface ShuffleAttrs {
+  factor: number;
+}
+
+/** Calls visit(position in (N, C, D?, H·r, W·r), position in (N, C·r², D?, H, W)) for each element; `shape` is the second. */
+function forEachPair(shape: readonly number[], r: number, visit: (wide: number, deep: number) => void): void {
+  const channels = shape[1] / (r * r);
+  const depth = shape.length === 5 ? shape[2] : 1;
+  const [height, width] = shape.slice(-2);
+  let deep = 0;
+  for (let n = 0; n < shape[0]; n++)
+    for (let c = 0; c < channels; c++)
+      for (let i = 0; i < r; i++)
+        for (let j = 0; j < r; j++)
+          for (let d = 0; d < depth; d++)
+            for (let h = 0; h < height; h++)
+              for (let w = 0; w < width; w++) {
+                const row = ((n * channels + c) * depth + d) * height * r + h * r + i;
+                visit(row * width * r + w * r + j, deep++);
+              }
+}
+
+/**
+ * Sub-pixel rearrangement (Shi et al. 2016, eq. 4, with PyTorch's order of channels), frame by frame in five dimensions:
+ * y[n, c, d, h·r + i, w·r + j] = input[n, c·r² + i·r + j, d, h, w].
+ */
+export const pixelShuffle: Reference<ShuffleAttrs> = linear(
+  ([n, c, ...spatial], { factor }) => [
+    n,
+    c / factor ** 2,
+    ...spatial.slice(0, -2),
+    ...spatial.slice(-2).map((s) => s * factor),
+  ],
+  (input, _output, { factor }, visit) => forEachPair(input, factor, (wide, deep) => visit(wide, deep, 1)),
+);
+
+/** The inverse of pixel_shuffle: (N, C, D?, H·r, W·r) to (N, C·r², D?, H, W). */
+export const pixelUnshuffle: Reference<ShuffleAttrs> = linear(
+  ([n, c, ...spatial], { factor }) => [
+    n,
+    c * factor ** 2,
+    ...spatial.slice(0, -2),
+    ...spatial.slice(-2).map((s) => s / factor),
+  ],
+  (_input, output, { factor }, visit) => forEachPair(output, factor, (wide, deep) => visit(deep, wide, 1)),
+);
