@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { references } from '../../engine/reference/index.ts';
 import { cases, linearInputs, makeInputs } from '../cases.ts';
+import { refusals } from '../refusals.ts';
 
 /** The ops that the command line promises, and their inputs (those with ? may be left out). */
 const table: Record<string, string[]> = {
@@ -42,11 +43,12 @@ const table: Record<string, string[]> = {
 it('every op of the table has a reference, and there is no other', () => {
   expect(Object.keys(references).sort()).toEqual(Object.keys(table).sort());
   expect(Object.keys(linearInputs).filter((op) => !(op in table))).toEqual([]);
+  expect(refusals.filter(({ op }) => !(op in table))).toEqual([]);
 });
 
 it('every op has cases, a large one where size matters, and names that tell them apart', () => {
   for (const op of Object.keys(table)) expect(cases.filter((c) => c.op === op).length, op).toBeGreaterThan(3);
-  const names = cases.map((c) => `${c.op}/${c.name}`);
+  const names = [...cases, ...refusals].map((c) => `${c.op}/${c.name}`);
   expect(names.filter((name, i) => names.indexOf(name) !== i)).toEqual([]);
 });
 

@@ -1,0 +1,82 @@
+import type { OpCase } from './op-case.ts';
+
+const refused = (op: string, name: string, inputs: Record<string, number[]>, attrs = {}): OpCase => ({
+  op,
+  name,
+  attrs,
+  inputs,
+});
+const conv2d = (name: string, input: number[], weight: number[], attrs = {}) =>
+  refused('conv2d', name, { input, weight }, attrs);
+
+/** Calls that an op must refuse by its shape rule, with a sentence, before anything runs. */
+export const refusals: OpCase[] = [
+  conv2d('channels of input and weight differ', [1, 3, 5, 5], [4, 2, 3, 3]),
+  conv2d('input with five axes', [1, 3, 2, 5, 5], [4, 3, 3, 3]),
+  conv2d('kernel beyond the padded input', [1, 3, 2, 5], [4, 3, 5, 3], { padding: 1 }),
+  conv2d('dilated kernel beyond the input', [1, 3, 4, 4], [4, 3, 3, 3], { dilation: 2 }),
+  conv2d('groups do not divide the channels', [1, 5, 5, 5], [4, 2, 3, 3], { groups: 2 }),
+  conv2d('groups do not divide the outputs', [1, 4, 5, 5], [3, 2, 3, 3], { groups: 2 }),
+  conv2d('groups of none', [1, 4, 5, 5], [4, 4, 3, 3], { groups: 0 }),
+  conv2d('stride 0', [1, 3, 5, 5], [4, 3, 3, 3], { stride: 0 }),
+  conv2d('dilation 0', [1, 3, 5, 5], [4, 3, 3, 3], { dilation: 0 }),
+  conv2d('padding below 0', [1, 3, 5, 5], [4, 3, 3, 3], { padding: -1 }),
+  conv2d('stride of half a pixel', [1, 3, 5, 5], [4, 3, 3, 3], { stride: 1.5 }),
+  conv2d('three strides for two axes', [1, 3, 5, 5], [4, 3, 3, 3], { stride: [1, 1, 1] }),
+  refused('conv2d', 'bias of another length', { input: [1, 3, 5, 5], weight: [4, 3, 3, 3], bias: [3] }),
+  refused('conv3d', 'kernel with two axes', { input: [1, 3, 5, 5, 5], weight: [4, 3, 3, 3] }),
+  refused('conv3d', 'too few frames', { input: [1, 3, 2, 5, 5], weight: [4, 3, 3, 3, 3] }, { padding: [0, 1, 1] }),
+  refused('conv_transpose2d', 'channels differ', { input: [1, 3, 4, 4], weight: [4, 3, 3, 3] }),
+  refused('conv_transpose2d', 'nothing left', { input: [1, 3, 1, 1], weight: [3, 4, 3, 3] }, { padding: 2 }),
+  refused(
+    'conv_transpose2d',
+    'output padding as large as stride and dilation',
+    { input: [1, 3, 4, 4], weight: [3, 4, 3, 3] },
+    { stride: 2, output_padding: 2 },
+  ),
+  refused('conv_transpose3d', 'groups', { input: [1, 5, 2, 4, 4], weight: [5, 2, 3, 3, 3] }, { groups: 2 }),
+  refused('separable_conv3d', 'even kernel', {
+    input: [1, 3, 4, 5, 5],
+    weight_s: [4, 3, 1, 2, 2],
+    weight_t: [4, 4, 2, 1, 1],
+  }),
+  refused('separable_conv3d', 'temporal weight of other channels', {
+    input: [1, 3, 4, 5, 5],
+    weight_s: [4, 3, 1, 3, 3],
+    weight_t: [4, 3, 3, 1, 1],
+  }),
+  refused('pixel_shuffle', 'channels not a multiple of factor²', { input: [1, 6, 3, 3] }, { factor: 2 }),
+  refused('pixel_shuffle', 'factor 0', { input: [1, 4, 3, 3] }, { factor: 0 }),
+  refused('pixel_shuffle', 'no factor', { input: [1, 4, 3, 3] }),
+  refused('pixel_unshuffle', 'height not a multiple of factor', { input: [1, 3, 5, 4] }, { factor: 2 }),
+  refused('warp', 'flow with three channels', { image: [1, 3, 4, 5], flow: [1, 3, 4, 5] }),
+  refused('warp', 'flow of another size', { image: [1, 3, 4, 5], flow: [1, 2, 4, 4] }),
+  refused('warp', 'frames', { image: [1, 3, 2, 4, 5], flow: [1, 2, 2, 4, 5] }),
+  refused('warp', 'unknown padding', { image: [1, 3, 4, 5], flow: [1, 2, 4, 5] }, { padding_mode: 'mirror' }),
+  refused('imresize', 'scale 0', { input: [1, 3, 4, 5] }, { scale: 0 }),
+  refused('imresize', 'no scale', { input: [1, 3, 4, 5] }),
+  refused('interpolate', 'unknown mode', { input: [1, 3, 4, 5] }, { scale_factor: 2, mode: 'cubic' }),
+  refused('interpolate', 'bilinear frames', { input: [1, 3, 2, 4, 5] }, { scale_factor: 2, mode: 'bilinear' }),
+  refused('interpolate', 'trilinear picture', { input: [1, 3, 4, 5] }, { scale_factor: 2, mode: 'trilinear' }),
+  refused('interpolate', 'nothing left', { input: [1, 3, 4, 5] }, { scale_factor: 0.2 }),
+  refused('interpolate', 'nearest by corners', { input: [1, 3, 4, 5] }, { scale_factor: 2, align_corners: true }),
+  refused('prelu', 'slopes do not fit the channels', { input: [1, 5, 3, 3], weight: [3] }),
+  ...['add', 'sub', 'mul', 'div'].flatMap((op) => [
+    refused(op, 'widths differ', { a: [1, 3, 4, 5], b: [1, 3, 4, 4] }),
+    refused(op, 'a vector that is no channel vector', { a: [1, 3, 4, 5], b: [5] }),
+  ]),
+  refused('concat', 'other axes differ', { a: [1, 3, 4, 5], b: [1, 3, 4, 4] }, { axis: 1 }),
+  refused('concat', 'ranks differ', { a: [1, 3, 4, 5], b: [1, 3, 1, 4, 5] }, { axis: 1 }),
+  refused('concat', 'no such axis', { a: [1, 3, 4, 5], b: [1, 3, 4, 5] }, { axis: 4 }),
+  refused('slice', 'nothing left', { input: [1, 3, 4, 5] }, { axis: 2, start: 3, end: 3 }),
+  refused('slice', 'no such axis', { input: [1, 3, 4, 5] }, { axis: -5, start: 0, end: 1 }),
+  refused('pad', 'half a pair', { input: [1, 3, 4, 5] }, { pad: [1, 2, 3] }),
+  refused('pad', 'more pairs than axes', { input: [3, 4] }, { pad: [0, 0, 1, 1, 1, 1] }),
+  refused('pad', 'reflection beyond the mirror', { input: [1, 3, 4, 5] }, { pad: [5, 0], mode: 'reflect' }),
+  refused('pad', 'unknown mode', { input: [1, 3, 4, 5] }, { pad: [1, 1], mode: 'wrap' }),
+  refused('sum', 'no such axis', { input: [1, 3, 4, 5] }, { axes: [4] }),
+  refused('mean', 'an axis twice', { input: [1, 3, 4, 5] }, { axes: [1, -3] }),
+  ...['l1_loss', 'mse_loss', 'charbonnier_loss', 'huber_loss'].map((op) =>
+    refused(op, 'shapes differ', { input: [1, 3, 4, 5], target: [1, 3, 4, 1] }),
+  ),
+];
