@@ -1,11 +1,11 @@
-// Bundles what is run outside the tests: the command line and the benchmark adapter (Node), as ES modules in dist/.
+// Bundles what is run outside the tests as ES modules in dist/: the command line, and the adapter for scripts/probe.mjs.
 // Shaders are inlined as text; packages stay outside. Types are checked by `npm run check`, not here.
 import { rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
 rmSync('dist', { recursive: true, force: true });
 await build({
-  entryPoints: ['cli/main.ts'],
+  entryPoints: ['cli/main.ts', 'io/gpu.ts'],
   outdir: 'dist',
   outbase: '.',
   bundle: true,
