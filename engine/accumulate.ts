@@ -1,0 +1,12 @@
+import wgsl from '../shaders/accumulate.wgsl';
+import { Kernel } from './kernel.ts';
+import type { Tensor } from './tensor.ts';
+
+const kernel = new Kernel('accumulate', wgsl);
+
+/** a + b of one shape and layout: how the tape joins gradients that reach a tensor on several ways. */
+export function accumulate(a: Tensor, b: Tensor): Tensor {
+  const out = a.engine.empty(a.shape, a.layout);
+  a.engine.run(kernel, 'add', { bind: { a, b, out }, threads: out.bytes / 16, flops: out.bytes / 4 });
+  return out;
+}

@@ -1,0 +1,87 @@
+import { accumulate } from './accumulate.ts';
+import type { Engine } from './engine.ts';
+import { ShapeError, SubpixelError, shapeText } from './errors.ts';
+import type { Tensor } from './tensor.ts';
+
+/** One recorded operation. Inputs and output name edges of the graph; only `saved` keeps memory alive. */
+export interface Node {
+  readonly name: string;
+  readonly inputs: Readonly<Record<string, Tensor | undefined>>;
+  readonly output: Tensor;
+  readonly saved: readonly Tensor[];
+  /** Gradients by input name; each runs only if it is needed. */
+  backward(dy: Tensor): Readonly<Record<string, (() => Tensor) | undefined>>;
+}
+
+/**
+ * Records operations while it is alive, then walks them backwards. It holds what the gradients need and gives each tensor
+ * back after its last reader, so memory falls as the backward pass goes on.
+ */
+export class Tape {
+  #nodes: Node[] = [];
+  readonly #outer: Tape | undefined;
+
+  constructor(readonly engine: Engine) {
+    this.#outer = engine.tape;
+    engine.tape = this;
+  }
+
+  add(node: Node): void {
+    node.output.tracked = true;
+    node.output.isLeaf = false;
+    for (const x of node.saved) x.retain();
+    this.#nodes.push(node);
+  }
+
+  /**
+   * Adds ∂y/∂leaf to `.grad` of every tracked leaf that y depends on. The tape is empty afterwards.
+   * @param dy gradient of the final result with respect to y; ones if not given, which needs a y of one element
+   */
+  backward(y: Tensor, dy?: Tensor): void {
+    const { engine } = this;
+    if (!dy && y.shape.some((n) => n !== 1)) {
+      throw new ShapeError(`backward() of a tensor of shape ${shapeText(y.shape)} needs the gradient of that tensor`);
+    }
+    engine.tape = undefined; // gradients of gradients are not recorded
+    using _scope = engine.scope();
+    const grads = new Map<Tensor, Tensor>([[y, (dy ?? engine.tensor(y.shape, [1])).retain()]]);
+    try {
+      for (let node = this.#nodes.pop(); node; node = this.#nodes.pop()) {
+        const grad = grads.get(node.output);
+        if (grad) {
+          this.#step(node, grad, grads);
+          grads.delete(node.output);
+          grad.release();
+        }
+        for (const x of node.saved) x.release();
+      }
+      for (const [leaf, grad] of grads) {
+        if (leaf.isLeaf && leaf.tracked) leaf.setGrad(leaf.grad ? accumulate(leaf.grad, grad) : grad);
+      }
+    } finally {
+      for (const grad of grads.values()) grad.release();
+      engine.tape = this;
+    }
+  }
+
+  #step(node: Node, dy: Tensor, grads: Map<Tensor, Tensor>): void {
+    using _scope = this.engine.scope();
+    const gradients = node.backward(dy);
+    for (const [name, input] of Object.entries(node.inputs)) {
+      if (!input?.tracked) continue;
+      const compute = gradients[name];
+      if (!compute) throw new SubpixelError(`${node.name} has no gradient with respect to ${name}`);
+      const g = compute();
+      const before = grads.get(input);
+      grads.set(input, (before ? accumulate(before, g) : g).retain());
+      before?.release();
+    }
+  }
+
+  /** Stops recording and gives back whatever is still held. */
+  [Symbol.dispose](): void {
+    if (this.engine.tape === this) this.engine.tape = this.#outer;
+    for (const node of this.#nodes) for (const x of node.saved) x.release();
+    this.#nodes = [];
+  }
+}

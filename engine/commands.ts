@@ -1,0 +1,218 @@
+import type { Device } from './device.ts';
+import { LimitError } from './errors.ts';
+import type { Pipeline } from './kernel.ts';
+import type { Block } from './memory.ts';
+
+/** A part of a block as a kernel sees it: exactly the tensor's bytes, even in a larger block. */
+export interface Binding {
+  readonly index: number;
+  readonly block: Block;
+  readonly bytes: number;
+}
+
+/** One kernel run as the profiler saw it. */
+export interface KernelTime {
+  readonly label: string;
+  /** Microseconds on the device's own clock: start since the profile began, and length. */
+  readonly start: number;
+  readonly us: number;
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+export interface DispatchInfo {
+  readonly label: string;
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+/** Dispatches per submit: enough that the submit costs little, few enough that the device starts early. */
+const BATCH = 64;
+const SLOT = 256; // the default alignment of dynamic uniform offsets
+const PAGE_SLOTS = 256;
+const MAX_SLOTS = 16 * PAGE_SLOTS;
+const MAX_BIND_GROUPS = 8192;
+const MAX_QUERIES = 4096; // WebGPU's limit on the size of a query set
+
+/** Records dispatches into one pass and submits them in bounded batches. */
+export class Commands {
+  /** Number of the batch that is being recorded. */
+  batch = 0;
+  #encoder: GPUCommandEncoder | undefined;
+  #pass: GPUComputePassEncoder | undefined;
+  #recorded = 0;
+
+  #bindGroups = new Map<string, GPUBindGroup>();
+  // A step repeats the same sizes, so uniform blocks are kept by content and written once.
+  #slots = new Map<string, { page: number; offset: number }>();
+  #pages: GPUBuffer[] = [];
+  #usedInPage = PAGE_SLOTS;
+
+  #profile: Profile | undefined;
+
+  constructor(readonly device: Device) {}
+
+  /** Records one dispatch. @throws {LimitError} when the grid exceeds the adapter's */
+  dispatch(
+    pipeline: Pipeline,
+    bindings: readonly Binding[],
+    uniforms: { index: number; data: ArrayBuffer } | undefined,
+    grid: readonly [number, number, number],
+    info: DispatchInfo,
+  ): void {
+    const most = this.device.caps.limits.workgroupsPerDimension;
+    if (grid.some((n) => n > most)) {
+      throw new LimitError(
+        `${info.label}: a grid of ${grid.join('x')} workgroups was asked for, at most ${most} fit in a dimension`,
+      );
+    }
+    if (grid.some((n) => n === 0)) return;
+    const slot = uniforms && this.#intern(uniforms.data);
+    const group = this.#bindGroup(pipeline, bindings, uniforms && { index: uniforms.index, page: slot!.page });
+    this.#encoder ??= this.device.gpu.createCommandEncoder();
+    const pass = this.#profile
+      ? this.#encoder.beginComputePass(this.#profile.next(info))
+      : (this.#pass ??= this.#encoder.beginComputePass());
+    pass.setPipeline(pipeline.gpu);
+    pass.setBindGroup(0, group, slot ? [slot.offset] : []);
+    pass.dispatchWorkgroups(...grid);
+    for (const { block } of bindings) block.lastBatch = this.batch;
+    this.#recorded++;
+    if (this.#profile) {
+      pass.end();
+      if (this.#profile.full) this.submit();
+    } else if (this.#recorded >= BATCH) this.submit();
+  }
+
+  /** Writes host data into a block, after every recorded use of it. */
+  write(block: Block, data: ArrayBufferView<ArrayBuffer>, offset = 0): void {
+    if (block.lastBatch === this.batch) this.submit();
+    this.device.gpu.queue.writeBuffer(block.buffer, offset, data);
+  }
+
+  /** Records a copy of a block's first bytes into a plain buffer. */
+  copyOut(block: Block, to: GPUBuffer, bytes: number): void {
+    this.#pass?.end();
+    this.#pass = undefined;
+    this.#encoder ??= this.device.gpu.createCommandEncoder();
+    this.#encoder.copyBufferToBuffer(block.buffer, 0, to, 0, bytes);
+    this.#recorded++;
+    block.lastBatch = this.batch;
+  }
+
+  submit(): void {
+    if (!this.#encoder) return;
+    this.#pass?.end();
+    this.#profile?.resolve(this.#encoder);
+    this.device.gpu.queue.submit([this.#encoder.finish()]);
+    this.#encoder = undefined;
+    this.#pass = undefined;
+    this.#recorded = 0;
+    this.batch++;
+  }
+
+  /** From here until the returned function is called, every dispatch is timed in a pass of its own. */
+  startProfile(): () => Promise<KernelTime[]> {
+    this.submit();
+    const profile = new Profile(this.device.gpu);
+    this.#profile = profile;
+    return async () => {
+      this.submit();
+      this.#profile = undefined;
+      return profile.read();
+    };
+  }
+
+  #intern(data: ArrayBuffer): { page: number; offset: number } {
+    const key = new Uint32Array(data).join();
+    let slot = this.#slots.get(key);
+    if (slot) return slot;
+    if (this.#slots.size >= MAX_SLOTS) {
+      this.submit();
+      for (const page of this.#pages) page.destroy();
+      this.#pages = [];
+      this.#slots.clear();
+      this.#bindGroups.clear();
+      this.#usedInPage = PAGE_SLOTS;
+    }
+    if (this.#usedInPage === PAGE_SLOTS) {
+      const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+      this.#pages.push(this.device.gpu.createBuffer({ size: PAGE_SLOTS * SLOT, usage }));
+      this.#usedInPage = 0;
+    }
+    slot = { page: this.#pages.length - 1, offset: this.#usedInPage++ * SLOT };
+    this.device.gpu.queue.writeBuffer(this.#pages[slot.page], slot.offset, data);
+    this.#slots.set(key, slot);
+    return slot;
+  }
+
+  #bindGroup(
+    pipeline: Pipeline,
+    bindings: readonly Binding[],
+    uniform?: { index: number; page: number },
+  ): GPUBindGroup {
+    let key = `${pipeline.id}.${uniform?.page ?? ''}`;
+    for (const b of bindings) key += `,${b.block.id}:${b.bytes}`;
+    let group = this.#bindGroups.get(key);
+    if (group) return group;
+    const entries: GPUBindGroupEntry[] = bindings.map(({ index, block, bytes }) => ({
+      binding: index,
+      resource: { buffer: block.buffer, size: bytes },
+    }));
+    if (uniform) entries.push({ binding: uniform.index, resource: { buffer: this.#pages[uniform.page], size: SLOT } });
+    group = this.device.gpu.createBindGroup({ layout: pipeline.layout, entries });
+    if (this.#bindGroups.size >= MAX_BIND_GROUPS) this.#bindGroups.clear();
+    this.#bindGroups.set(key, group);
+    return group;
+  }
+}
+
+/** Timestamp queries of one profile: two for each dispatch, resolved at every submit. */
+class Profile {
+  #infos: DispatchInfo[] = [];
+  #chunks: GPUBuffer[] = [];
+  #set: GPUQuerySet;
+  #used = 0;
+
+  constructor(readonly gpu: GPUDevice) {
+    this.#set = gpu.createQuerySet({ type: 'timestamp', count: MAX_QUERIES });
+  }
+
+  get full(): boolean {
+    return this.#used + 2 > MAX_QUERIES;
+  }
+
+  next(info: DispatchInfo): GPUComputePassDescriptor {
+    this.#infos.push(info);
+    const at = this.#used;
+    this.#used += 2;
+    return { timestampWrites: { querySet: this.#set, beginningOfPassWriteIndex: at, endOfPassWriteIndex: at + 1 } };
+  }
+
+  resolve(encoder: GPUCommandEncoder): void {
+    if (this.#used === 0) return;
+    const size = this.#used * 8;
+    const resolved = this.gpu.createBuffer({ size, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
+    const readable = this.gpu.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+    encoder.resolveQuerySet(this.#set, 0, this.#used, resolved, 0);
+    encoder.copyBufferToBuffer(resolved, 0, readable, 0, size);
+    this.#chunks.push(readable);
+    this.#used = 0;
+  }
+
+  async read(): Promise<KernelTime[]> {
+    const ticks: bigint[] = [];
+    for (const chunk of this.#chunks) {
+      await chunk.mapAsync(GPUMapMode.READ);
+      ticks.push(...new BigUint64Array(chunk.getMappedRange()));
+      chunk.destroy();
+    }
+    this.#set.destroy();
+    const origin = ticks[0] ?? 0n;
+    return this.#infos.map((info, i) => ({
+      ...info,
+      start: Number(ticks[2 * i] - origin) / 1e3,
+      us: Number(ticks[2 * i + 1] - ticks[2 * i]) / 1e3,
+    }));
+  }
+}

@@ -1,0 +1,118 @@
+import { DeviceLostError, KernelError, OutOfMemoryError, type SubpixelError } from './errors.ts';
+
+/** What the adapter can do, read once. Kernels ask this, never the vendor's name. */
+export interface Capabilities {
+  readonly description: string;
+  readonly vendor: string;
+  readonly architecture: string;
+  /** A software adapter (lavapipe, SwiftShader): runs on the processor. */
+  readonly fallback: boolean;
+  readonly f16: boolean;
+  readonly subgroups: boolean;
+  /** Lanes per subgroup, smallest and largest that the adapter may choose; 0 without subgroups. */
+  readonly subgroupSize: readonly [number, number];
+  readonly timestamps: boolean;
+  readonly limits: {
+    readonly bufferBytes: number;
+    readonly bindingBytes: number;
+    readonly workgroupBytes: number;
+    readonly invocations: number;
+    readonly workgroupsPerDimension: number;
+  };
+}
+
+const FEATURES: GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query'];
+const LIMITS = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupSizeY',
+  'maxStorageBuffersPerShaderStage',
+] as const;
+
+/** A GPUDevice with its limits raised to the adapter's, and its asynchronous failures kept until someone asks. */
+export class Device {
+  /** The first failure that WebGPU reported on its own time (loss, out of memory, validation). */
+  #failure: SubpixelError | undefined;
+  #lost = false;
+  #watched = new Set<Promise<void>>();
+
+  private constructor(
+    readonly gpu: GPUDevice,
+    readonly caps: Capabilities,
+  ) {
+    gpu.lost.then((info) => {
+      this.#lost = true;
+      // The loss explains every validation error that came of it, so it takes their place.
+      this.#failure = new DeviceLostError(`the WebGPU device was lost (${info.reason}): ${info.message}`);
+    });
+    gpu.addEventListener('uncapturederror', (event) => {
+      const { error } = event as GPUUncapturedErrorEvent;
+      event.preventDefault();
+      this.fail(
+        error instanceof GPUOutOfMemoryError ? new OutOfMemoryError(error.message) : new KernelError(error.message),
+      );
+    });
+  }
+
+  /** @throws whatever requestDevice throws: an adapter gives its device only once */
+  static async open(adapter: GPUAdapter): Promise<Device> {
+    const features = FEATURES.filter((f) => adapter.features.has(f));
+    const gpu = await adapter.requestDevice({
+      requiredFeatures: features,
+      requiredLimits: Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]])),
+    });
+    const { info, limits } = adapter;
+    const subgroups = features.includes('subgroups');
+    return new Device(gpu, {
+      description: info.description || info.device || info.architecture || info.vendor,
+      vendor: info.vendor,
+      architecture: info.architecture,
+      fallback: info.isFallbackAdapter ?? false,
+      f16: features.includes('shader-f16'),
+      subgroups,
+      subgroupSize: subgroups ? [info.subgroupMinSize ?? 4, info.subgroupMaxSize ?? 128] : [0, 0],
+      timestamps: features.includes('timestamp-query'),
+      limits: {
+        bufferBytes: limits.maxBufferSize,
+        bindingBytes: limits.maxStorageBufferBindingSize,
+        workgroupBytes: limits.maxComputeWorkgroupStorageSize,
+        invocations: limits.maxComputeInvocationsPerWorkgroup,
+        workgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+      },
+    });
+  }
+
+  /** Reports what a WebGPU error scope finds, in the words of `describe`. */
+  watch(scope: Promise<GPUError | null>, describe: (error: GPUError) => SubpixelError | Promise<SubpixelError>): void {
+    const watched = scope.then(
+      async (error) => {
+        // What explains a failure takes the place of what merely follows from it.
+        if (error && !this.#lost) this.#failure = await describe(error);
+      },
+      () => {}, // the device is lost, which is reported on its own
+    );
+    this.#watched.add(watched);
+    watched.finally(() => this.#watched.delete(watched));
+  }
+
+  /** Waits for the reports that are on their way. @throws the failure reported since the last call */
+  async settle(): Promise<void> {
+    await Promise.all(this.#watched);
+    this.throwIfFailed();
+  }
+
+  fail(error: SubpixelError): void {
+    this.#failure ??= error;
+  }
+
+  /** Throws the failure that was reported since the last call; a lost device throws for ever. */
+  throwIfFailed(): void {
+    const failure = this.#failure;
+    if (!failure) return;
+    if (!this.#lost) this.#failure = undefined;
+    throw failure;
+  }
+}

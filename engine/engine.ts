@@ -1,0 +1,297 @@
+import layoutWgsl from '../shaders/layout.wgsl';
+import { Tape } from './autograd.ts';
+import type { AxisMap } from './axis-map.ts';
+import { Commands, type KernelTime } from './commands.ts';
+import { Device } from './device.ts';
+import { DeviceLostError, KernelError, ShapeError, shapeText } from './errors.ts';
+import { type Constants, Kernel, Pipelines, type Uniforms } from './kernel.ts';
+import { knobs } from './knobs.ts';
+import { Memory, sizeClass } from './memory.ts';
+import { extent, type Layout, type Shape, Storage, size, Tensor } from './tensor.ts';
+import { Validator } from './validate.ts';
+
+/** Invocations per workgroup of the elementwise kernels (their const WORKGROUP). */
+export const WORKGROUP = 64;
+
+export interface Run {
+  /** Tensors (or raw storage) by the shader's binding names. */
+  readonly bind: Readonly<Record<string, Tensor | Storage>>;
+  readonly constants?: Constants;
+  readonly uniforms?: Uniforms;
+  /** Invocations needed, folded into a grid of WORKGROUP each; or workgroups by axis. */
+  readonly threads?: number;
+  readonly grid?: readonly [number, number?, number?];
+  readonly flops?: number;
+  /** What the profile calls this dispatch; the shader's name and entry point if not given. */
+  readonly label?: string;
+}
+
+/** An AxisMap on the device. */
+export interface DeviceMap {
+  readonly start: Storage;
+  readonly index: Storage;
+  readonly weight: Storage;
+}
+
+const MAX_MAPS = 256;
+const layoutKernel = new Kernel('layout', layoutWgsl);
+
+/** Workgroups along x and y for `threads` invocations: grids past 65,535 groups fold into y. */
+export function fold(threads: number, workgroup = WORKGROUP): [number, number, number] {
+  const groups = Math.ceil(threads / workgroup);
+  const x = Math.min(groups, 65_535);
+  return [x, x === 0 ? 0 : Math.ceil(groups / x), 1];
+}
+
+/** Everything that runs on one WebGPU device: memory, kernels, tensors, the tape. */
+export class Engine {
+  readonly memory: Memory;
+  readonly pipelines: Pipelines;
+  readonly commands: Commands;
+  /** The tape that records now, if any. */
+  tape: Tape | undefined;
+  readonly validator: Validator | undefined;
+
+  #scopes: Scope[] = [];
+  #maps = new Map<string, DeviceMap>();
+  #staging: GPUBuffer[] = [];
+
+  private constructor(readonly device: Device) {
+    this.memory = new Memory(device);
+    this.pipelines = new Pipelines(device);
+    this.commands = new Commands(device);
+    this.validator = knobs.validate ? new Validator() : undefined;
+  }
+
+  /** @throws {NoAdapterError} by the caller's adapter search; whatever requestDevice throws here */
+  static async create(adapter: GPUAdapter): Promise<Engine> {
+    const engine = new Engine(await Device.open(adapter));
+    if (knobs.debug >= 1) console.error(`subpixel: ${engine.caps.description}`, engine.caps);
+    return engine;
+  }
+
+  get caps() {
+    return this.device.caps;
+  }
+
+  // --- tensors
+
+  /** A tensor whose values nobody has written yet. */
+  empty(shape: Shape, layout: Layout = 'image'): Tensor {
+    const bytes = extent(shape, layout).elements * 4;
+    if (!(bytes > 0)) throw new ShapeError(`a tensor needs sizes of 1 or more, got ${shapeText(shape)}`);
+    return this.own(new Tensor(this.raw(bytes), [...shape], layout));
+  }
+
+  /** Device memory without a shape. */
+  raw(bytes: number): Storage {
+    return new Storage(this, this.memory.allocate(bytes), bytes);
+  }
+
+  /** A view of the same memory under another shape; both must lie alike in memory. */
+  view(x: Tensor, shape: Shape, layout: Layout = x.layout): Tensor {
+    if (extent(shape, layout).elements * 4 !== x.bytes) {
+      throw new ShapeError(
+        `a view of ${shapeText(x.shape)} cannot have shape ${shapeText(shape)}: their memory differs`,
+      );
+    }
+    return this.own(new Tensor(x.storage.retain(), [...shape], layout));
+  }
+
+  /** @param data values in PyTorch's order @throws {ShapeError} when their number does not fit the shape */
+  tensor(shape: Shape, data: ArrayLike<number>, layout: Layout = 'image'): Tensor {
+    const out = this.empty(shape, layout);
+    this.write(out, data);
+    return out;
+  }
+
+  zeros(shape: Shape, layout: Layout = 'image'): Tensor {
+    const out = this.empty(shape, layout);
+    this.commands.write(out.storage.block, new Uint8Array(out.bytes));
+    return out;
+  }
+
+  /** A tensor outside every scope, followed by the tape: what modules own and optimisers change. */
+  parameter(shape: Shape, data: ArrayLike<number>, layout: Layout = 'image'): Tensor {
+    const scopes = this.#scopes;
+    this.#scopes = [];
+    try {
+      return this.tensor(shape, data, layout).track();
+    } finally {
+      this.#scopes = scopes;
+    }
+  }
+
+  /** Replaces a tensor's values. */
+  write(x: Tensor, data: ArrayLike<number>): void {
+    if (data.length !== size(x.shape)) {
+      throw new ShapeError(`shape ${shapeText(x.shape)} holds ${size(x.shape)} values, got ${data.length}`);
+    }
+    const values = data instanceof Float32Array && data.buffer instanceof ArrayBuffer ? data : Float32Array.from(data);
+    const plain = this.raw(values.byteLength);
+    this.commands.write(plain.block, values as Float32Array<ArrayBuffer>);
+    this.run(layoutKernel, 'pack', { bind: { plain, out: x }, uniforms: plainStrides(x), threads: x.bytes / 16 });
+    plain.release();
+  }
+
+  async read(x: Tensor): Promise<Float32Array> {
+    const plain = this.raw(size(x.shape) * 4);
+    this.run(layoutKernel, 'unpack', {
+      bind: { x, plain_out: plain },
+      uniforms: plainStrides(x),
+      threads: x.bytes / 16,
+    });
+    const result = await this.readRaw(plain);
+    plain.release();
+    return new Float32Array(result);
+  }
+
+  /** The bytes of some storage; `bytes` may reach past it into its block (tests look behind tensors). */
+  async readRaw(from: Storage, bytes = from.bytes): Promise<ArrayBuffer> {
+    this.device.throwIfFailed();
+    const size = sizeClass(bytes);
+    const at = this.#staging.findIndex((b) => b.size === size);
+    const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
+    const staging = at >= 0 ? this.#staging.splice(at, 1)[0] : this.device.gpu.createBuffer({ size, usage });
+    this.commands.copyOut(from.block, staging, bytes);
+    this.commands.submit();
+    try {
+      await staging.mapAsync(GPUMapMode.READ, 0, bytes);
+    } catch (error) {
+      await new Promise((resolve) => setTimeout(resolve)); // lets the loss of the device be reported first
+      this.device.throwIfFailed();
+      throw new DeviceLostError('the device was lost while its results were read', { cause: error });
+    }
+    const copy = staging.getMappedRange(0, bytes).slice(0);
+    staging.unmap();
+    if (this.#staging.length < 8) this.#staging.push(staging);
+    else staging.destroy();
+    await this.device.settle();
+    return copy;
+  }
+
+  // --- kernels
+
+  /** Records one dispatch of a shader's entry point. */
+  run(kernel: Kernel, entry: string, { bind, constants = {}, uniforms, threads, grid, flops = 0, label }: Run): void {
+    const names = Object.keys(bind);
+    const pipeline = this.pipelines.get(kernel, entry, constants, names);
+    let traffic = 0;
+    const bindings = names.map((name) => {
+      const bound = bind[name];
+      const { block, bytes } = bound instanceof Tensor ? bound.storage : bound;
+      if (bound instanceof Tensor && bound.released)
+        throw new KernelError(`${kernel.name}.${entry}: ${name} was released before this use`);
+      traffic += bytes;
+      return { index: kernel.bindings.get(name)!.index, block, bytes };
+    });
+    const uniform = kernel.uniformBinding && {
+      index: kernel.uniformBinding.index,
+      data: kernel.packUniforms(uniforms ?? {}),
+    };
+    const groups = grid ? ([grid[0], grid[1] ?? 1, grid[2] ?? 1] as const) : fold(threads ?? 1);
+    const info = { label: label ?? `${kernel.name}.${entry}`, flops, bytes: traffic };
+    if (knobs.debug >= 3) console.error(`${info.label} ${groups.join('x')}`, constants, uniforms ?? '');
+    this.commands.dispatch(pipeline, bindings, uniform, groups, info);
+  }
+
+  /** A sparse linear map on the device, kept for the next use under its key. */
+  map(key: string, build: () => AxisMap): DeviceMap {
+    let map = this.#maps.get(key);
+    if (map) return map;
+    if (this.#maps.size >= MAX_MAPS) {
+      for (const { start, index, weight } of this.#maps.values()) for (const s of [start, index, weight]) s.release();
+      this.#maps.clear();
+    }
+    const { start, index, weight } = build();
+    const upload = (values: Uint32Array<ArrayBuffer> | Float32Array<ArrayBuffer>) => {
+      const raw = this.raw(Math.max(values.byteLength, 4));
+      this.commands.write(raw.block, values);
+      return raw;
+    };
+    map = {
+      start: upload(new Uint32Array(start)),
+      index: upload(new Uint32Array(index)),
+      weight: upload(Float32Array.from(weight)),
+    };
+    this.#maps.set(key, map);
+    return map;
+  }
+
+  // --- lifetimes
+
+  /** Owns the tensors created until it is disposed: `using scope = engine.scope()`. */
+  scope(): Scope {
+    const scope = new Scope(this.#scopes);
+    this.#scopes.push(scope);
+    return scope;
+  }
+
+  /** Hands a fresh tensor to the innermost scope; without one its creator must release it. */
+  own(x: Tensor): Tensor {
+    this.#scopes.at(-1)?.add(x);
+    return x;
+  }
+
+  /** Starts recording operations for a backward pass: `using tape = engine.record()`. */
+  record(): Tape {
+    return new Tape(this);
+  }
+
+  // --- waiting
+
+  /** Submits what is recorded and waits until the device has done it. @throws what failed meanwhile */
+  async finish(): Promise<void> {
+    this.commands.submit();
+    await this.device.gpu.queue.onSubmittedWorkDone();
+    await this.validator?.check();
+    await this.device.settle();
+  }
+
+  /** Times every dispatch made by `work` on the device's own clock. */
+  async profile(work: () => Promise<unknown> | unknown): Promise<KernelTime[]> {
+    const stop = this.commands.startProfile();
+    try {
+      await work();
+    } finally {
+      this.commands.submit();
+    }
+    return stop();
+  }
+
+  destroy(): void {
+    this.memory.trim();
+    this.device.gpu.destroy();
+  }
+}
+
+/** Tensors that live until the scope ends. */
+export class Scope {
+  #tensors = new Set<Tensor>();
+  constructor(readonly stack: Scope[]) {}
+
+  add(x: Tensor): void {
+    this.#tensors.add(x);
+  }
+
+  /** Hands tensors to the enclosing scope, or to the caller where there is none. */
+  keep<T extends Tensor>(x: T): T {
+    if (this.#tensors.delete(x)) this.stack[this.stack.indexOf(this) - 1]?.add(x);
+    return x;
+  }
+
+  [Symbol.dispose](): void {
+    const at = this.stack.indexOf(this);
+    if (at >= 0) this.stack.splice(at, 1);
+    for (const x of this.#tensors) x.release();
+    this.#tensors.clear();
+  }
+}
+
+/** Where element (outer, inner, channel) of a tensor lies in PyTorch's row-major array. */
+function plainStrides({ shape, layout }: Tensor): Uniforms {
+  const { outer, inner, rows, channels } = extent(shape, layout);
+  return layout === 'filter'
+    ? { inner, rows, channels, stride_outer: 1, stride_inner: outer, stride_channel: inner * outer }
+    : { inner, rows, channels, stride_outer: channels * inner, stride_inner: 1, stride_channel: inner };
+}

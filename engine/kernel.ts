@@ -1,0 +1,147 @@
+import type { Device } from './device.ts';
+import { KernelError } from './errors.ts';
+import { knobs } from './knobs.ts';
+
+export type Constants = Readonly<Record<string, number | boolean>>;
+export type Uniforms = Readonly<Record<string, number | readonly number[]>>;
+
+interface Binding {
+  readonly name: string;
+  readonly index: number;
+  readonly type: GPUBufferBindingType;
+}
+
+interface UniformField {
+  readonly name: string;
+  readonly type: 'u' | 'i' | 'f';
+  readonly lanes: number;
+  readonly offset: number;
+}
+
+/** One .wgsl file: its text, and what its declarations say about bindings and uniforms. */
+export class Kernel {
+  readonly bindings = new Map<string, Binding>();
+  /** Fields of the uniform struct: scalars, and vectors of four, each with its byte offset. */
+  readonly uniforms: UniformField[] = [];
+  readonly uniformBinding: Binding | undefined;
+
+  constructor(
+    /** The file's name, without its ending; errors and profiles show it. */
+    readonly name: string,
+    readonly source: string,
+  ) {
+    for (const m of source.matchAll(/@group\(0\)\s*@binding\((\d+)\)\s*var<([^>]+)>\s*(\w+)\s*:\s*(\w+)/g)) {
+      const [, index, space, id, type] = m;
+      const kind = space === 'uniform' ? 'uniform' : space.includes('read_write') ? 'storage' : 'read-only-storage';
+      const binding: Binding = { name: id, index: Number(index), type: kind };
+      if (kind !== 'uniform') {
+        this.bindings.set(id, binding);
+        continue;
+      }
+      this.uniformBinding = binding;
+      const body = source.match(new RegExp(`struct\\s+${type}\\s*\\{([^}]*)\\}`))?.[1] ?? '';
+      let offset = 0;
+      for (const [, name, vector, scalar, short] of body.matchAll(/(\w+)\s*:\s*(?:(vec4)([uif])|([uif])32)/g)) {
+        const lanes = vector ? 4 : 1;
+        offset = Math.ceil(offset / (4 * lanes)) * 4 * lanes;
+        this.uniforms.push({ name, type: (scalar ?? short) as UniformField['type'], lanes, offset });
+        offset += 4 * lanes;
+      }
+    }
+  }
+
+  /** The source with the values of its top-level consts replaced by name; each keeps its own suffix (u, f, none). */
+  withConstants(constants: Constants): string {
+    let text = this.source;
+    for (const [name, value] of Object.entries(constants)) {
+      const declaration = new RegExp(`^const ${name}(\\s*:\\s*\\w+)?\\s*=\\s*([^;]*);`, 'm');
+      const found = text.match(declaration);
+      if (!found) throw new KernelError(`${this.name}.wgsl: no top-level const ${name} to set`);
+      const suffix =
+        typeof value === 'boolean' ? '' : /u$/.test(found[2]) ? 'u' : /(f|\d\.\d*)$/.test(found[2]) ? 'f' : '';
+      text = text.replace(declaration, `const ${name}${found[1] ?? ''} = ${value}${suffix};`);
+    }
+    return text;
+  }
+
+  /** Uniform values by name, packed as the struct says. Vectors given short are filled with zeros. */
+  packUniforms(values: Uniforms): ArrayBuffer {
+    const end = this.uniforms.reduce((n, f) => Math.max(n, f.offset + 4 * f.lanes), 0);
+    const bytes = new DataView(new ArrayBuffer(Math.ceil(end / 16) * 16));
+    for (const { name, type, lanes, offset } of this.uniforms) {
+      const value = values[name];
+      if (value === undefined) throw new KernelError(`${this.name}.wgsl: uniform ${name} was not given`);
+      const put = type === 'f' ? bytes.setFloat32 : type === 'i' ? bytes.setInt32 : bytes.setUint32;
+      const list = typeof value === 'number' ? [value] : value;
+      for (let i = 0; i < lanes; i++) put.call(bytes, offset + 4 * i, list[i] ?? 0, true);
+    }
+    return bytes.buffer;
+  }
+}
+
+export interface Pipeline {
+  readonly gpu: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+  readonly id: number;
+}
+
+const MAX_PIPELINES = 2048;
+
+/** Compiled pipelines by file, entry point, constants and the set of buffers bound. */
+export class Pipelines {
+  #cache = new Map<string, Pipeline>();
+  #nextId = 1;
+
+  constructor(readonly device: Device) {}
+
+  get(kernel: Kernel, entry: string, constants: Constants, bound: readonly string[]): Pipeline {
+    const key = `${kernel.name}/${entry}/${bound.join()}/${Object.entries(constants).join(';')}`;
+    let pipeline = this.#cache.get(key);
+    if (!pipeline) {
+      if (this.#cache.size >= MAX_PIPELINES) this.#cache.clear();
+      pipeline = this.#compile(kernel, entry, constants, bound);
+      this.#cache.set(key, pipeline);
+    }
+    return pipeline;
+  }
+
+  #compile(kernel: Kernel, entry: string, constants: Constants, bound: readonly string[]): Pipeline {
+    const { gpu } = this.device;
+    const code = kernel.withConstants(constants);
+    if (knobs.debug >= 4) console.error(`--- ${kernel.name}.wgsl ${entry}\n${code}`);
+    const entries = bound.map((name): GPUBindGroupLayoutEntry => {
+      const binding = kernel.bindings.get(name);
+      if (!binding) throw new KernelError(`${kernel.name}.wgsl: no binding named ${name}`);
+      return { binding: binding.index, visibility: GPUShaderStage.COMPUTE, buffer: { type: binding.type } };
+    });
+    if (kernel.uniformBinding) {
+      const buffer: GPUBufferBindingLayout = { type: 'uniform', hasDynamicOffset: true };
+      entries.push({ binding: kernel.uniformBinding.index, visibility: GPUShaderStage.COMPUTE, buffer });
+    }
+    const layout = gpu.createBindGroupLayout({ entries });
+    const label = `${kernel.name}.${entry}`;
+    gpu.pushErrorScope('validation');
+    const module = gpu.createShaderModule({ label, code });
+    const pipeline = gpu.createComputePipeline({
+      label,
+      layout: gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
+      compute: { module, entryPoint: entry },
+    });
+    this.device.watch(
+      gpu.popErrorScope(),
+      async ({ message }) => new KernelError(await explain(module, label, code, message)),
+    );
+    return { gpu: pipeline, layout, id: this.#nextId++ };
+  }
+}
+
+/** File, line and text of a shader's errors. */
+async function explain(module: GPUShaderModule, label: string, code: string, fallback: string): Promise<string> {
+  const { messages } = await module.getCompilationInfo();
+  const errors = messages.filter((m) => m.type === 'error');
+  if (errors.length === 0) return `${label}: ${fallback}`;
+  const lines = code.split('\n');
+  return errors
+    .map((m) => `${label}: line ${m.lineNum}:${m.linePos}: ${m.message}\n  ${lines[m.lineNum - 1]?.trim()}`)
+    .join('\n');
+}

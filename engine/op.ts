@@ -1,0 +1,167 @@
+import type { Engine, Run } from './engine.ts';
+import { ShapeError, shapeText } from './errors.ts';
+import { Kernel } from './kernel.ts';
+import type { Layout, Shape } from './tensor.ts';
+import { Tensor } from './tensor.ts';
+
+/** Tensors by input name; names that end in '?' in `inputs` may be missing. */
+type Named<I extends readonly string[]> = {
+  [K in I[number] as K extends `${string}?` ? never : K]: Tensor;
+} & { [K in I[number] as K extends `${infer B}?` ? B : never]?: Tensor };
+type Shapes<I extends readonly string[]> = {
+  [K in I[number] as K extends `${string}?` ? never : K]: Shape;
+} & { [K in I[number] as K extends `${infer B}?` ? B : never]?: Shape };
+type Name<I extends readonly string[]> = I[number] extends infer K ? (K extends `${infer B}?` ? B : K) : never;
+type Args<I extends readonly string[]> = I extends readonly [infer H, ...infer R extends readonly string[]]
+  ? H extends `${string}?`
+    ? [input?: Tensor, ...Args<R>]
+    : [input: Tensor, ...Args<R>]
+  : [];
+
+/** What forward and backward get beside the tensors. */
+export interface Context<A> {
+  readonly engine: Engine;
+  readonly attrs: A;
+  /** The shape of the op's result. */
+  readonly shape: Shape;
+  /** Runs a kernel whose `out` binding is a new tensor, and returns that tensor. */
+  run(kernel: Kernel, entry: string, options: Run & { out: Shape; layout?: Layout }): Tensor;
+}
+
+export interface OpSpec<I extends readonly string[], A extends object> {
+  readonly name: string;
+  readonly inputs: I;
+  /** Inputs that lie in filter layout. Inputs not named lie as images (a vector is a small image). */
+  readonly filters?: readonly Name<I>[];
+  /** Every attribute with its default. */
+  readonly attrs: A;
+  /** The result's shape. @throws {ShapeError} for everything that the op does not support, gradients included */
+  shape(inputs: Shapes<I>, attrs: A): Shape;
+  forward(inputs: Named<I>, context: Context<A>): Tensor;
+  /** Inputs that backward reads, and 'y' if it reads the result. */
+  readonly saves: readonly (Name<I> | 'y')[];
+  /** Gradients by input name; each runs only if it is needed. `shapes` holds all shapes, saved or not. */
+  backward(
+    dy: Tensor,
+    saved: Named<I> & { y: Tensor },
+    context: Context<A> & { shapes: Shapes<I> },
+  ): { [K in Name<I> & string]?: () => Tensor };
+  /** Floating-point operations of the forward pass. */
+  flops(inputs: Shapes<I>, attrs: A, out: Shape): number;
+}
+
+/** An operation that can be called, and looked up: its names, defaults and shape rule. */
+export interface Op<I extends readonly string[] = readonly string[], A extends object = object> {
+  (...args: [...Args<I>, attrs?: Partial<A>]): Tensor;
+  readonly spec: OpSpec<I, A>;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the table of ops holds ops of every signature
+export type AnyOp = Op<any, any>;
+
+/**
+ * Makes an operation out of its shape rule, kernels and gradient.
+ * Called as op(input, ..., attributes); records itself on the engine's tape when an input is tracked.
+ */
+export function defineOp<const I extends readonly string[], A extends object>(spec: OpSpec<I, A>): Op<I, A> {
+  const names = spec.inputs.map((n) => n.replace('?', ''));
+  const required = spec.inputs.filter((n) => !n.endsWith('?'));
+
+  const call = (...args: unknown[]): Tensor => {
+    const inputs: Record<string, Tensor | undefined> = {};
+    const shapes: Record<string, Shape | undefined> = {};
+    names.forEach((name, i) => {
+      const x = args[i];
+      if (x === undefined || x === null) return;
+      if (!(x instanceof Tensor)) {
+        if (i >= required.length && i === args.length - 1) return; // attributes in the place of an optional input
+        throw new ShapeError(`${spec.name}: ${name} must be a tensor, got ${typeof x}`);
+      }
+      checkLayout(spec, name, x);
+      inputs[name] = x;
+      shapes[name] = x.shape;
+    });
+    for (const name of required) if (!inputs[name]) throw new ShapeError(`${spec.name}: ${name} is missing`);
+    const last = args.at(-1);
+    const attrs = {
+      ...spec.attrs,
+      ...(last instanceof Tensor ? {} : dropUndefined(last as Partial<A> | undefined)),
+    } as A;
+    return apply(spec, names, inputs, shapes, attrs);
+  };
+  return Object.assign(call, { spec }) as unknown as Op<I, A>;
+}
+
+function apply<I extends readonly string[], A extends object>(
+  spec: OpSpec<I, A>,
+  names: string[],
+  inputs: Record<string, Tensor | undefined>,
+  shapes: Record<string, Shape | undefined>,
+  attrs: A,
+): Tensor {
+  const { engine } = inputs[names[0]]!;
+  const shape = spec.shape(shapes as Shapes<I>, attrs);
+  const context = makeContext(engine, attrs, shape);
+  using scope = engine.scope();
+  const y = spec.forward(inputs as Named<I>, context);
+  scope.keep(y);
+  const { tape } = engine;
+  if (tape && Object.values(inputs).some((x) => x?.tracked)) {
+    const saved: Record<string, Tensor | undefined> = {};
+    for (const name of spec.saves) saved[name as string] = name === 'y' ? y : inputs[name as string];
+    tape.add({
+      name: spec.name,
+      inputs,
+      output: y,
+      saved: Object.values(saved).filter((x) => x !== undefined),
+      backward: (dy) =>
+        spec.backward(dy, saved as Named<I> & { y: Tensor }, { ...context, shapes: shapes as Shapes<I> }) as Record<
+          string,
+          () => Tensor
+        >,
+    });
+  }
+  engine.validator?.add(spec.name, inputs, attrs, y);
+  return y;
+}
+
+function makeContext<A>(engine: Engine, attrs: A, shape: Shape): Context<A> {
+  return {
+    engine,
+    attrs,
+    shape,
+    run(kernel, entry, { out, layout, bind, ...options }) {
+      const result = engine.empty(out, layout);
+      engine.run(kernel, entry, { threads: result.bytes / 16, ...options, bind: { ...bind, out: result } });
+      return result;
+    },
+  };
+}
+
+function checkLayout(spec: { name: string; filters?: readonly unknown[] }, name: string, x: Tensor): void {
+  // Ops without filters of their own work on either layout, as long as they do not look at axes.
+  if (!spec.filters) return;
+  const expected: Layout = spec.filters.includes(name) ? 'filter' : 'image';
+  if (x.layout !== expected) {
+    throw new ShapeError(
+      `${spec.name}: ${name} must lie in ${expected} layout, got ${x.layout} of shape ${shapeText(x.shape)}`,
+    );
+  }
+}
+
+const dropUndefined = <T extends object>(x: T | undefined): Partial<T> =>
+  Object.fromEntries(Object.entries(x ?? {}).filter(([, v]) => v !== undefined)) as Partial<T>;
+
+/** @throws {ShapeError} "prelu weight: expected (4), got (3)" */
+export function expectShape(what: string, got: Shape, ...allowed: Shape[]): void {
+  if (allowed.some((s) => s.length === got.length && s.every((n, i) => n === got[i]))) return;
+  throw new ShapeError(`${what}: expected ${allowed.map(shapeText).join(' or ')}, got ${shapeText(got)}`);
+}
+
+/** @throws {ShapeError} when the rank is none of those allowed */
+export function expectRank(what: string, got: Shape, ...ranks: number[]): void {
+  if (ranks.includes(got.length)) return;
+  throw new ShapeError(`${what}: expected ${ranks.join(' or ')} axes, got shape ${shapeText(got)}`);
+}
+
+export { Kernel };

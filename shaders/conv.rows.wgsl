@@ -1,0 +1,80 @@
+// Convolution, one group, as a gather (see conv.direct.wgsl for the geometry).
+// A workgroup computes P neighbouring positions of a row for LANES·4 output channels: each lane keeps P sums of four
+// channels in registers. The stretch of input that one row of taps needs (TILE positions, BLOCK·4 channels) lies in
+// workgroup memory, loaded by all lanes; every lane then reads the same input value at the same time, and weights of its own.
+const CI4 = 16u;          // input channels / 4
+const CO4 = 16u;          // output channels / 4
+const LANES = 16u;
+const P = 12u;
+const BLOCK = 16u;        // input channels / 4 held at a time; divides CI4
+const TILE = 14u;         // (P - 1)·is + (taps - 1)·off_step + 1
+const BIAS = false;
+struct Geometry {
+  src: vec4i, dst: vec4i, grid: vec4i,
+  is: vec4i, off: vec4i, off_step: vec4i,
+  os: vec4i, oo: vec4i,
+  taps: vec4i,
+  k: vec4i, k_step: vec4i,
+  kernel: vec4i,
+}
+@group(0) @binding(0) var<uniform> g: Geometry;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read> w: array<vec4f>;        // taps, CI4·4, CO4
+@group(0) @binding(3) var<storage, read> bias: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> out: array<vec4f>;
+const CO_BLOCKS = (CO4 + LANES - 1u) / LANES;
+var<workgroup> tile: array<vec4f, TILE * BLOCK>;
+
+@compute @workgroup_size(LANES)
+fn gather(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let v0 = i32(group.x / CO_BLOCKS * P);
+  let o4 = min(group.x % CO_BLOCKS * LANES + lane, CO4 - 1u);   // lanes past the end repeat the last channels
+  let ph = i32(group.y);
+  let pd = i32(group.z) % g.grid.x;
+  let n = i32(group.z) / g.grid.x;
+  var sums: array<vec4f, P>;
+  for (var a = 0; a < g.taps.x; a++) {
+    let d = pd * g.is.x + g.off.x + a * g.off_step.x;
+    if (d < 0 || d >= g.src.x) { continue; }
+    for (var b = 0; b < g.taps.y; b++) {
+      let h = ph * g.is.y + g.off.y + b * g.off_step.y;
+      if (h < 0 || h >= g.src.y) { continue; }
+      let row = ((n * g.src.x + d) * g.src.y + h) * g.src.z;
+      let first = v0 * g.is.z + g.off.z;
+      let tap = ((g.k.x + a * g.k_step.x) * g.kernel.y + g.k.y + b * g.k_step.y) * g.kernel.z + g.k.z;
+      for (var c0 = 0u; c0 < CI4; c0 += BLOCK) {
+        workgroupBarrier();
+        for (var i = lane; i < TILE * BLOCK; i += LANES) {
+          let v = first + i32(i / BLOCK);
+          var value = vec4f();
+          if (v >= 0 && v < g.src.z) { value = x[u32(row + v) * CI4 + c0 + i % BLOCK]; }
+          tile[i] = value;
+        }
+        workgroupBarrier();
+        for (var c = 0; c < g.taps.z; c++) {
+          let at = u32(c * g.off_step.z) * BLOCK;
+          let weights = (u32(tap + c * g.k_step.z) * CI4 + c0) * 4u * CO4 + o4;
+          for (var ci = 0u; ci < BLOCK; ci++) {
+            let wi = weights + ci * 4u * CO4;
+            let w0 = w[wi];
+            let w1 = w[wi + CO4];
+            let w2 = w[wi + 2u * CO4];
+            let w3 = w[wi + 3u * CO4];
+            for (var p = 0u; p < P; p++) {
+              let v = tile[at + p * u32(g.is.z) * BLOCK + ci];
+              sums[p] = fma(w0, vec4f(v.x), fma(w1, vec4f(v.y), fma(w2, vec4f(v.z), fma(w3, vec4f(v.w), sums[p]))));
+            }
+          }
+        }
+      }
+    }
+  }
+  var start = vec4f();
+  if (BIAS) { start = bias[o4]; }
+  let q = vec2i(pd, ph) * g.os.xy + g.oo.xy;
+  let row_out = ((n * g.dst.x + q.x) * g.dst.y + q.y) * g.dst.z + g.oo.z;
+  for (var p = 0u; p < P; p++) {
+    let v = v0 + i32(p);
+    if (v < g.grid.z) { out[u32(row_out + v * g.os.z) * CO4 + o4] = sums[p] + start; }
+  }
+}

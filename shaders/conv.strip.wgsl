@@ -1,0 +1,71 @@
+// Convolution to at most four output channels, one group (see conv.direct.wgsl for the geometry; here is and off_step
+// along W are 1). Lanes lie along positions, since there are too few channels for them: an invocation computes a strip of
+// P neighbours of a row, so that each input value it loads serves up to TAPS of them.
+const CI4 = 4u;           // input channels / 4
+const TAPS = 3u;          // along W
+const P = 8u;
+const BIAS = false;
+const WORKGROUP = 64u;
+struct Geometry {
+  src: vec4i, dst: vec4i, grid: vec4i,
+  is: vec4i, off: vec4i, off_step: vec4i,
+  os: vec4i, oo: vec4i,
+  taps: vec4i,
+  k: vec4i, k_step: vec4i,
+  kernel: vec4i,
+}
+@group(0) @binding(0) var<uniform> g: Geometry;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read> w: array<vec4f>;        // taps, CI4·4, 1
+@group(0) @binding(3) var<storage, read> bias: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> out: array<vec4f>;
+
+@compute @workgroup_size(WORKGROUP)
+fn gather(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  var i = i32(id.x + id.y * groups.x * WORKGROUP);
+  let strips = (g.grid.z + i32(P) - 1) / i32(P);
+  let inside = i < strips * g.grid.y * g.grid.x * g.src.w;
+  let v0 = i % strips * i32(P);  i /= strips;
+  let ph = i % g.grid.y;         i /= g.grid.y;
+  let pd = i % g.grid.x;
+  let n = i / g.grid.x;
+  var sums: array<vec4f, P>;
+  for (var a = 0; a < g.taps.x; a++) {
+    let d = pd * g.is.x + g.off.x + a * g.off_step.x;
+    for (var b = 0; b < g.taps.y; b++) {
+      let h = ph * g.is.y + g.off.y + b * g.off_step.y;
+      let row = inside && d >= 0 && d < g.src.x && h >= 0 && h < g.src.y;
+      let row_in = ((n * g.src.x + d) * g.src.y + h) * g.src.z + v0 + g.off.z;
+      let tap = ((g.k.x + a * g.k_step.x) * g.kernel.y + g.k.y + b * g.k_step.y) * g.kernel.z + g.k.z;
+      for (var ci = 0u; ci < CI4; ci++) {
+        var window: array<vec4f, P + TAPS - 1u>;
+        for (var p = 0u; p < P + TAPS - 1u; p++) {
+          let v = v0 + g.off.z + i32(p);
+          var value = vec4f();                                 // an array declared in a loop starts at zero only once on lavapipe
+          if (row && v >= 0 && v < g.src.z) { value = x[u32(row_in + i32(p)) * CI4 + ci]; }
+          window[p] = value;
+        }
+        for (var c = 0u; c < TAPS; c++) {
+          let wi = (u32(tap + i32(c) * g.k_step.z) * CI4 + ci) * 4u;
+          let w0 = w[wi];
+          let w1 = w[wi + 1u];
+          let w2 = w[wi + 2u];
+          let w3 = w[wi + 3u];
+          for (var p = 0u; p < P; p++) {
+            let v = window[p + c];
+            sums[p] = fma(w0, vec4f(v.x), fma(w1, vec4f(v.y), fma(w2, vec4f(v.z), fma(w3, vec4f(v.w), sums[p]))));
+          }
+        }
+      }
+    }
+  }
+  if (!inside) { return; }
+  var start = vec4f();
+  if (BIAS) { start = bias[0]; }
+  let q = vec2i(pd, ph) * g.os.xy + g.oo.xy;
+  let row_out = ((n * g.dst.x + q.x) * g.dst.y + q.y) * g.dst.z + g.oo.z;
+  for (var p = 0u; p < P; p++) {
+    let v = v0 + i32(p);
+    if (v < g.grid.z) { out[u32(row_out + v * g.os.z)] = sums[p] + start; }
+  }
+}

@@ -1,0 +1,27 @@
+// Exchanges the two channel axes of a filter, group by group: (taps, B, A·GROUPS) becomes (taps, A, B·GROUPS), where
+// out[tap][a][group·B + b] = w[tap][b][group·A + a]. Filters lie taps first, both channel axes padded.
+const A = 4u;             // last channels of a group
+const B = 4u;             // inner channels
+const GROUPS = 1u;
+const WORKGROUP = 64u;
+@group(0) @binding(0) var<storage, read> w: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<vec4f>;
+
+const PITCH = (A * GROUPS + 3u) / 4u * 4u;
+const OUT4 = (B * GROUPS + 3u) / 4u;
+const ROWS = (B + 3u) / 4u * 4u;
+const OUT_ROWS = (A + 3u) / 4u * 4u;
+
+@compute @workgroup_size(WORKGROUP)
+fn exchange(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid: vec3u) {
+  let i = id.x + id.y * grid.x * WORKGROUP;
+  if (i >= arrayLength(&out)) { return; }
+  let a = i / OUT4 % OUT_ROWS;
+  let tap = i / (OUT4 * OUT_ROWS);
+  var v = vec4f();
+  for (var l = 0u; l < 4u; l++) {
+    let c = i % OUT4 * 4u + l;
+    if (c < B * GROUPS && a < A) { v[l] = w[(tap * ROWS + c % B) * PITCH + c / B * A + a]; }
+  }
+  out[i] = v;
+}
