@@ -1,5 +1,5 @@
 import { NoAdapterError, UsageError } from '../engine/errors.ts';
-import { keepShaderCache, loadUnpackedMesa, systemLavapipe } from './mesa.ts';
+import { keepShaderCache, loadUnpackedMesa, systemHasVulkan, systemLavapipe } from './mesa.ts';
 import { adapterAdvice } from './os-advice.ts';
 
 /** auto: hardware if there is any, else software; gpu: hardware only; cpu: software only (Mesa's lavapipe). */
@@ -55,10 +55,12 @@ export async function nodeGpu(choice: DeviceChoice = 'auto', toggles: Toggles = 
     // With hardware present, naming the software driver alone also keeps a broken hardware driver from being loaded.
     const lavapipe = choice === 'cpu' ? systemLavapipe() : undefined;
     if (lavapipe && !driverFixed) process.env.VK_DRIVER_FILES = lavapipe;
+    if (choice !== 'gpu' && !driverFixed && !systemHasVulkan()) loadUnpackedMesa();
     start();
   }
   let gpu = dawn.gpus.at(-1)!;
   let adapter = await request(gpu, choice);
+  // A system's Mesa may be too old for Dawn, as Debian 12's is.
   if (!adapter && choice !== 'gpu' && !dawn.driverFixed && loadUnpackedMesa()) {
     gpu = start();
     adapter = await request(gpu, choice);

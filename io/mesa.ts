@@ -14,6 +14,17 @@ export function systemLavapipe(): string | undefined {
   return undefined;
 }
 
+/** Whether this system has the Vulkan loader; Dawn warns loudly when it has to find out itself. */
+export function systemHasVulkan(): boolean {
+  if (process.platform !== 'linux') return true;
+  try {
+    process.dlopen({ exports: {} }, 'libvulkan.so.1');
+  } catch (error) {
+    return !missingLibrary(error);
+  }
+  return true;
+}
+
 /**
  * Makes the Mesa that set-up unpacked into .subpixel/mesa visible to Dawn: its libraries loaded, its driver named.
  * LD_LIBRARY_PATH is read when a process starts, so it cannot help from inside; a library already loaded, however, is
@@ -33,6 +44,10 @@ export function loadUnpackedMesa(): boolean {
   return true;
 }
 
+/** The name of the library that a failed dlopen did not find; other failures mean "loaded, but not an addon". */
+const missingLibrary = (error: unknown): string | undefined =>
+  /(\S+): cannot open shared object file/.exec(String((error as Error).message))?.[1];
+
 /** Loads a library for the life of the process, and before it every library it needs that the system lacks. */
 function load(name: string, libraries: Map<string, string>): void {
   const file = libraries.get(name);
@@ -43,8 +58,8 @@ function load(name: string, libraries: Map<string, string>): void {
       process.dlopen({ exports: {} }, file, os.constants.dlopen.RTLD_NOW | stay);
       return;
     } catch (error) {
-      const missing = /(\S+): cannot open shared object file/.exec(String((error as Error).message))?.[1];
-      if (!missing) return; // "did not self-register": loaded, though not an addon
+      const missing = missingLibrary(error);
+      if (!missing) return;
       if (missing === last) throw error;
       load(missing, libraries);
       last = missing;

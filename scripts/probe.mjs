@@ -1,5 +1,5 @@
-// Exit code 0 when a WebGPU adapter works, found the way the command line finds it; says which, or what to install.
-// Needs dist/ (node scripts/build.mjs).
+// Exit code 0 when a WebGPU adapter works, found the way the command line finds it. Prints which, or what to
+// install, on stdout, as drivers write what they like to stderr. Needs dist/ (node scripts/build.mjs).
 import { nodeGpu } from '../dist/io/gpu.js';
 
 try {
@@ -9,6 +9,6 @@ try {
   console.log(`${description || device || vendor} (${fallback ? 'software' : 'hardware'})`);
   process.exit(0); // no waiting for Dawn's threads
 } catch (error) {
-  console.error(`${error.name}: ${error.message}`);
+  console.log(`${error.name}: ${error.message}`);
   process.exit(1);
 }

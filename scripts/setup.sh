@@ -47,7 +47,8 @@ adapter() {
     say "WebGPU adapter: none yet, and no root; unpacking Mesa's lavapipe into .subpixel/mesa ..."
     unpack_mesa .subpixel/mesa || say 'no packages could be fetched'
   fi
-  result=$(node scripts/probe.mjs) # its error says what to install on this system
+  if result=$(node scripts/probe.mjs 2>/dev/null); then return; fi
+  fail "${result:-node scripts/probe.mjs crashed}" # says what to install on this system
 }
 
 ffmpeg_binary() {
