@@ -70,9 +70,8 @@ export class Commands {
     const slot = uniforms && this.#intern(uniforms.data);
     const group = this.#bindGroup(pipeline, bindings, uniforms && { index: uniforms.index, page: slot!.page });
     this.#encoder ??= this.device.gpu.createCommandEncoder();
-    const pass = this.#profile
-      ? this.#encoder.beginComputePass(this.#profile.next(info))
-      : (this.#pass ??= this.#encoder.beginComputePass());
+    if (!this.#profile) this.#pass ??= this.#encoder.beginComputePass();
+    const pass = this.#profile ? this.#encoder.beginComputePass(this.#profile.next(info)) : this.#pass!;
     pass.setPipeline(pipeline.gpu);
     pass.setBindGroup(0, group, slot ? [slot.offset] : []);
     pass.dispatchWorkgroups(...grid);

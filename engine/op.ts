@@ -56,8 +56,13 @@ export interface Op<I extends readonly string[] = readonly string[], A extends o
   readonly spec: OpSpec<I, A>;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: the table of ops holds ops of every signature
-export type AnyOp = Op<any, any>;
+/** An op of any signature, as the table of ops holds it. */
+export interface AnyOp {
+  // biome-ignore lint/suspicious/noExplicitAny: inputs and attributes differ from op to op
+  (...args: any[]): Tensor;
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  readonly spec: OpSpec<any, any>;
+}
 
 /**
  * Makes an operation out of its shape rule, kernels and gradient.
