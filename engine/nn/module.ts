@@ -1,0 +1,100 @@
+import type { Engine } from '../engine.ts';
+import { FormatError, shapeText } from '../errors.ts';
+import type { Random } from '../random.ts';
+import { type Shape, Tensor } from '../tensor.ts';
+
+/** Where dropout draws its masks from: a counter that goes on, and is kept in checkpoints. */
+export class Noise {
+  constructor(
+    readonly seed: number,
+    public counter = 0,
+  ) {}
+  next(): { seed: number; counter: number } {
+    return { seed: this.seed, counter: this.counter++ };
+  }
+}
+
+/** What a module is built with: its device, the numbers its weights start from, the noise it drops with. */
+export interface Build {
+  readonly engine: Engine;
+  readonly random: Random;
+  readonly noise: Noise;
+}
+
+/** A tensor on the host, in PyTorch's order. */
+export interface HostTensor {
+  readonly shape: Shape;
+  readonly data: Float32Array;
+}
+
+export type StateDict = Map<string, HostTensor>;
+
+/** A network or a part of one. Its parameters are its properties, named by their path as in PyTorch: blocks.0.prelu.weight. */
+export abstract class Module {
+  training = true;
+
+  abstract forward(...inputs: Tensor[]): Tensor;
+
+  /** Parameters by path, in the order of the properties. */
+  *namedParameters(prefix = ''): Generator<[name: string, parameter: Tensor]> {
+    for (const [path, value] of this.#members(prefix)) {
+      if (value instanceof Tensor) yield [path, value];
+      else yield* value.namedParameters(`${path}.`);
+    }
+  }
+
+  parameters(): Tensor[] {
+    return [...this.namedParameters()].map(([, p]) => p);
+  }
+
+  /** Number of values in all parameters. */
+  parameterCount(): number {
+    return this.parameters().reduce((sum, p) => sum + p.shape.reduce((a, b) => a * b, 1), 0);
+  }
+
+  /** Training (dropout drops) or evaluation. */
+  train(on = true): this {
+    this.training = on;
+    for (const [, value] of this.#members('')) if (value instanceof Module) value.train(on);
+    return this;
+  }
+
+  async stateDict(): Promise<StateDict> {
+    const dict: StateDict = new Map();
+    for (const [name, p] of this.namedParameters()) dict.set(name, { shape: p.shape, data: await p.read() });
+    return dict;
+  }
+
+  /** Replaces all parameters. @throws {FormatError} that names every missing, unknown or misshapen tensor */
+  loadStateDict(dict: ReadonlyMap<string, HostTensor>): void {
+    const problems: string[] = [];
+    const own = new Map(this.namedParameters());
+    for (const [name, p] of own) {
+      const given = dict.get(name);
+      if (!given) problems.push(`${name} ${shapeText(p.shape)} is missing`);
+      else if (given.shape.join() !== p.shape.join()) {
+        problems.push(`${name}: expected ${shapeText(p.shape)}, got ${shapeText(given.shape)}`);
+      } else if (!given.data.every(Number.isFinite)) problems.push(`${name} holds values that are not finite`);
+    }
+    for (const [name, { shape }] of dict) if (!own.has(name)) problems.push(`${name} ${shapeText(shape)} is unknown`);
+    if (problems.length > 0) {
+      const more = problems.length > 8 ? `; and ${problems.length - 8} more` : '';
+      throw new FormatError(`these weights do not fit this network: ${problems.slice(0, 8).join('; ')}${more}`);
+    }
+    for (const [name, p] of own) p.engine.write(p, dict.get(name)!.data);
+  }
+
+  /** Returns the parameters' memory to the device. */
+  dispose(): void {
+    for (const p of this.parameters()) p.release();
+  }
+
+  *#members(prefix: string): Generator<[string, Tensor | Module]> {
+    for (const [key, value] of Object.entries(this)) {
+      if (value instanceof Tensor || value instanceof Module) yield [prefix + key, value];
+      else if (Array.isArray(value)) {
+        for (const [i, item] of value.entries()) if (item instanceof Module) yield [`${prefix}${key}.${i}`, item];
+      }
+    }
+  }
+}

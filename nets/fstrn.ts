@@ -1,0 +1,211 @@
+// FSTRN: Li, He, Du, Zhang, Xu, Tao, "Fast Spatio-Temporal Residual Network for Video Super-Resolution", CVPR 2019.
+//
+// Where we differ by default from the public TensorFlow code, and why:
+// - no activation after the first and the last convolution (the paper has none; the code puts LeakyReLU 0.2 there);
+// - dropout drops 30 % (the code's keep = 0.3 drops 70 %);
+// - the enlargement is a transposed convolution with kernel = stride = (1, 4, 4), written as 1x1x1 convolution and pixel
+//   shuffle. The code's kernel 3 at stride 4 leaves every fourth row and column empty (`upsampler: 'holes'` mimics it);
+// - the input reaches the output by half-pixel interpolation (the code's is shifted by 1.5 pixels).
+import { UsageError } from '../engine/errors.ts';
+import { icnr, truncatedNormal, xavierUniform } from '../engine/nn/init.ts';
+import { Conv3d, ConvTranspose3d, Dropout, PReLU } from '../engine/nn/layers.ts';
+import { type Build, Module } from '../engine/nn/module.ts';
+import { add } from '../engine/ops/binary.ts';
+import { imresize } from '../engine/ops/imresize.ts';
+import { interpolate } from '../engine/ops/interpolate.ts';
+import { pixel_shuffle } from '../engine/ops/pixel_shuffle.ts';
+import { leaky_relu, relu } from '../engine/ops/unary.ts';
+import type { Tensor } from '../engine/tensor.ts';
+
+export interface FstrnConfig {
+  /** 1 (luminance) or 3 (RGB). */
+  channels: number;
+  /** Feature channels, a multiple of 4. */
+  width: number;
+  /** D, the number of residual blocks. */
+  blocks: number;
+  /** k, odd: taps of the blocks along each axis. */
+  kernel: number;
+  scale: number;
+  /** `separable`: the paper's FRB; `full`: EDSR's block inflated to 3D, for the ablation. */
+  block: 'separable' | 'full';
+  /** One PReLU slope per channel (TensorFlow code) or one for all (PyTorch port). */
+  slopes: 'channel' | 'shared';
+  /** See above; `holes` and `wide` are the TensorFlow code's (variant A) and the PyTorch port's (variant B). */
+  upsampler: 'shuffle' | 'holes' | 'wide';
+  /** LRL: the first features are added to the last block's. */
+  localResidual: boolean;
+  /** CRL: the enlarged input is added to the output. */
+  crossResidual: 'bilinear' | 'bicubic' | 'none';
+  dropout: number;
+  /** Slope of a LeakyReLU after the first and the last convolution; 1 means none. */
+  leaky: number;
+}
+
+export const fstrnDefaults: FstrnConfig = {
+  channels: 1,
+  width: 64,
+  blocks: 5,
+  kernel: 3,
+  scale: 4,
+  block: 'separable',
+  slopes: 'channel',
+  upsampler: 'shuffle',
+  localResidual: true,
+  crossResidual: 'bilinear',
+  dropout: 0.3,
+  leaky: 1,
+};
+
+/** What `lsmale/FSTRN` does (802,241 parameters). */
+export const variantA: Partial<FstrnConfig> = { upsampler: 'holes', leaky: 0.2 };
+/** What the PyTorch port does (433,097 parameters in RGB). */
+export const variantB: Partial<FstrnConfig> = { channels: 3, slopes: 'shared', upsampler: 'wide' };
+
+const activate = (x: Tensor, leaky: number): Tensor => (leaky === 1 ? x : leaky_relu(x, { negative_slope: leaky }));
+
+/** FRB, §3.2: x + C3D_{k,1,1}(C3D_{1,k,k}(PReLU(x))): one activation, none between the two factors. */
+class SeparableBlock extends Module {
+  readonly prelu: PReLU;
+  readonly spatial: Conv3d;
+  readonly temporal: Conv3d;
+
+  constructor(build: Build, width: number, k: number, slopes: number) {
+    super();
+    this.prelu = new PReLU(build, slopes);
+    this.spatial = new Conv3d(build, { in: width, out: width, kernel: [1, k, k] });
+    this.temporal = new Conv3d(build, { in: width, out: width, kernel: [k, 1, 1] });
+  }
+
+  forward(x: Tensor): Tensor {
+    using scope = x.engine.scope();
+    return scope.keep(add(x, this.temporal.forward(this.spatial.forward(this.prelu.forward(x)))));
+  }
+}
+
+/** EDSR's residual block with its two filters inflated to k x k x k (the paper's figure 1b): x + C3D(ReLU(C3D(x))). */
+class FullBlock extends Module {
+  readonly conv1: Conv3d;
+  readonly conv2: Conv3d;
+
+  constructor(build: Build, width: number, k: number) {
+    super();
+    this.conv1 = new Conv3d(build, { in: width, out: width, kernel: [k, k, k] });
+    this.conv2 = new Conv3d(build, { in: width, out: width, kernel: [k, k, k] });
+  }
+
+  forward(x: Tensor): Tensor {
+    using scope = x.engine.scope();
+    return scope.keep(add(x, this.conv2.forward(relu(this.conv1.forward(x)))));
+  }
+}
+
+/**
+ * LFENet - D residual blocks - LRL - LSRNet, and CRL around them (the paper's figure 2).
+ * forward: (N, C, T, H, W) in 0..1 to (N, C, T, scale·H, scale·W), any T, H, W.
+ */
+export class Fstrn extends Module {
+  readonly lfe: Conv3d;
+  readonly blocks: Module[];
+  readonly prelu: PReLU;
+  readonly fusion: Conv3d;
+  readonly up: Conv3d | ConvTranspose3d;
+  readonly out: Conv3d;
+  readonly dropout: Dropout;
+  readonly config: FstrnConfig;
+
+  /** @throws {UsageError} when the configuration makes no network */
+  constructor(build: Build, config: Partial<FstrnConfig> = {}) {
+    super();
+    this.config = checked({ ...fstrnDefaults, ...config });
+    const { channels, width, blocks, kernel, scale, block, upsampler, dropout } = this.config;
+    const slopes = this.config.slopes === 'channel' ? width : 1;
+    const cube = [3, 3, 3];
+    const narrow = width / 4;
+
+    this.lfe = new Conv3d(build, { in: channels, out: width, kernel: cube });
+    this.blocks = Array.from({ length: blocks }, () =>
+      block === 'full' ? new FullBlock(build, width, kernel) : new SeparableBlock(build, width, kernel, slopes),
+    );
+    this.prelu = new PReLU(build, slopes);
+    this.dropout = new Dropout(build, dropout);
+    this.fusion = new Conv3d(build, { in: width, out: upsampler === 'holes' ? 4 * width : width, kernel: cube });
+    if (upsampler === 'holes') {
+      // TensorFlow's SAME: rows 4i, 4i + 1, 4i + 2 come from row i, rows 4i + 3 from none
+      this.up = new ConvTranspose3d(build, {
+        ...{ in: 4 * width, out: narrow, kernel: cube, init: truncatedNormal(0.02) },
+        ...{ stride: [1, scale, scale], padding: [1, 0, 0], outputPadding: [0, scale - 3, scale - 3] },
+      });
+    } else if (upsampler === 'wide') {
+      this.up = new ConvTranspose3d(build, {
+        in: width,
+        out: width,
+        kernel: [1, scale, scale],
+        stride: [1, scale, scale],
+      });
+    } else {
+      this.up = new Conv3d(build, {
+        in: width,
+        out: narrow * scale ** 2,
+        kernel: [1, 1, 1],
+        init: icnr(scale, xavierUniform),
+      });
+    }
+    this.out = new Conv3d(build, { in: upsampler === 'wide' ? width : narrow, out: channels, kernel: cube });
+  }
+
+  forward(x: Tensor): Tensor {
+    const { leaky, localResidual, upsampler, scale } = this.config;
+    using scope = x.engine.scope();
+    const first = activate(this.lfe.forward(x), leaky); //            N, width, T, H, W
+    let features = first;
+    for (const block of this.blocks) features = block.forward(features);
+    if (localResidual) features = add(features, first); //            LRL, eq. 5
+    features = this.dropout.forward(this.prelu.forward(features));
+    features = this.up.forward(this.fusion.forward(features));
+    if (upsampler === 'shuffle') features = pixel_shuffle(features, { factor: scale }); // N, width/4, T, 4H, 4W
+    const residual = activate(this.out.forward(features), leaky); //  N, C, T, 4H, 4W
+    const enlarged = this.enlarge(x);
+    return scope.keep(enlarged ? add(residual, enlarged) : residual); // CRL, eq. 6
+  }
+
+  /** SRmap: the cheap mapping that carries the input to the output's size. */
+  private enlarge(x: Tensor): Tensor | undefined {
+    const { crossResidual, scale } = this.config;
+    if (crossResidual === 'none') return undefined;
+    if (crossResidual === 'bicubic') return imresize(x, { scale });
+    return interpolate(x, { scale_factor: [1, scale, scale], mode: 'trilinear' });
+  }
+
+  /** Multiply-adds for one clip of `frames` frames of h x w, biases and interpolation left out. */
+  macs(frames: number, h: number, w: number): number {
+    const { scale } = this.config;
+    return [...this.namedParameters()]
+      .filter(([name, p]) => name.endsWith('weight') && p.shape.length > 1)
+      .reduce((sum, [name, p]) => {
+        const positions = frames * h * w * (name === 'out.weight' ? scale ** 2 : 1);
+        return sum + positions * p.shape.reduce((a, b) => a * b, 1);
+      }, 0);
+  }
+
+  /** Low-resolution pixels around a position that can change its output: how far tiles must overlap. */
+  get spatialReach(): number {
+    const { blocks, kernel, block } = this.config;
+    const perBlock = Math.floor(kernel / 2) * (block === 'full' ? 2 : 1);
+    return 1 + blocks * perBlock + 1 + 1 + 1; // first, blocks, fusion, enlargement, last
+  }
+}
+
+function checked(config: FstrnConfig): FstrnConfig {
+  const { width, kernel, scale, blocks, channels, dropout, upsampler } = config;
+  const whole = (n: number, least: number) => Number.isInteger(n) && n >= least;
+  if (!whole(channels, 1)) throw new UsageError(`fstrn channels: expected 1 or more, got ${channels}`);
+  if (!whole(width, 4) || width % 4 !== 0) throw new UsageError(`fstrn width: expected a multiple of 4, got ${width}`);
+  if (!whole(blocks, 0)) throw new UsageError(`fstrn blocks: expected 0 or more, got ${blocks}`);
+  if (!whole(kernel, 1) || kernel % 2 === 0)
+    throw new UsageError(`fstrn kernel: expected an odd number, got ${kernel}`);
+  if (!whole(scale, upsampler === 'holes' ? 3 : 1))
+    throw new UsageError(`fstrn scale: expected a whole number that suits ${upsampler}, got ${scale}`);
+  if (!(dropout >= 0 && dropout < 1)) throw new UsageError(`fstrn dropout: expected a share in [0, 1), got ${dropout}`);
+  return config;
+}
