@@ -1,0 +1,3 @@
+export default async function fail(): Promise<never> {
+  throw new Error('thrown in the page');
+}
