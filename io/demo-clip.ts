@@ -20,7 +20,7 @@ const city = {
 };
 
 /**
- * The demo's footage: tall buildings, 720x405, 190 frames, CC0, from one of Debian's packages, fetched once and without
+ * The demo's footage: tall buildings, 720x405, 190 frames, CC0 by its name, from one of Debian's packages, fetched once and without
  * root; where that cannot be had, a drawn clip. Both are kept in .subpixel/.
  */
 export async function demoClip(): Promise<DemoClip> {
@@ -30,7 +30,7 @@ export async function demoClip(): Promise<DemoClip> {
     const failure = await unpackDebs(unpacked, city.package);
     if (!existsSync(path)) return drawnClip(failure);
   }
-  const note = `cityCC0.mpg: real footage of tall buildings, CC0, from Debian's package ${city.package}`;
+  const note = `cityCC0.mpg: real footage of tall buildings, CC0 by its name, from Debian's package ${city.package}`;
   return { path, origin: 'cityCC0', note };
 }
 

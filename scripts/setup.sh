@@ -8,7 +8,7 @@ source scripts/apt.sh
 say() { printf 'setup: %s\n' "$*"; }
 fail() { printf 'setup: %s\n' "$*" >&2; exit 1; }
 
-# step NAME FUNCTION: the function prints what it found or did on its last line.
+# step NAME FUNCTION: the function leaves in `result` what it found or did.
 step() {
   local name=$1 function=$2 start=$SECONDS
   "$function" || fail "$name failed (see above)"
@@ -29,8 +29,9 @@ packages() {
 }
 
 bundle() {
-  local made=dist/io/gpu.js
-  if [ -f "$made" ] && [ -z "$(find package.json scripts/build.mjs shaders engine nets train io bench cli -newer "$made" -print -quit)" ]; then
+  local made=dist/io/gpu.js sources='package.json scripts/build.mjs shaders engine nets train io bench cli'
+  # shellcheck disable=SC2086 # a list of files, of which some may not exist
+  if [ -f "$made" ] && [ -z "$(find $sources -newer "$made" -print -quit 2>/dev/null)" ]; then
     result='dist/ is current'
     return
   fi
