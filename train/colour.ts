@@ -3,7 +3,7 @@
  * Values are 0..255 everywhere in this file; Y nominally 16..235. Planes stand one after the other, (C, H, W).
  */
 
-type Samples = Uint8Array | Float32Array;
+type Samples = Uint8Array | Float32Array | Float64Array;
 
 const [KR, KG, KB] = [0.299, 0.587, 0.114];
 const luma = (r: number, g: number, b: number): number => 16 + (65.481 * r + 128.553 * g + 24.966 * b) / 255;

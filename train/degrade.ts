@@ -1,0 +1,85 @@
+import { type AxisMap, applyMap, blurMap, composeMap, imresizeMap, sliceMap } from '../engine/axis-map.ts';
+import { ShapeError, UsageError } from '../engine/errors.ts';
+
+/**
+ * How low resolution is made from high (specs/datasets.md §6):
+ * - 'bicubic': MATLAB's imresize with antialiasing. LR pixel i lies on HR 4i + 1.5 at scale 4.
+ * - 'gaussian': FSTRN's, a 5x5 Gaussian of σ 2 with replicated border, then 'bicubic'.
+ * - 'duf': VSR-DUF's, a Gaussian of 13x13 and σ 1.6 (x4; 1.2 for x3, 0.8 for x2) with reflected border, then every pixel
+ *   whose number divides by the scale, from 0. LR pixel i lies on HR 4i.
+ */
+export type Degradation = 'bicubic' | 'gaussian' | 'duf';
+export const DEGRADATIONS: readonly Degradation[] = ['bicubic', 'gaussian', 'duf'];
+
+/** Planes of one size, one after the other, (C, H, W). */
+export interface Planes {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Float32Array;
+}
+
+const DUF_SIGMA: Record<number, number> = { 2: 0.8, 3: 1.2, 4: 1.6 }; // specs/vsr-duf.md §3
+
+/**
+ * Makes low resolution from planes of (C, height, width). Linear: whatever unit goes in, 0..1 or 0..255, comes out, neither
+ * rounded nor clipped. Sizes that do not divide by the scale round up.
+ */
+export function degrade(
+  data: ArrayLike<number>,
+  width: number,
+  height: number,
+  degradation: Degradation,
+  scale: number,
+): Planes {
+  return resample(data, degradationMap(degradation, width, scale), degradationMap(degradation, height, scale));
+}
+
+/** MATLAB's imresize upwards, the baseline of every table: planes of (C, height, width), neither rounded nor clipped. */
+export function bicubicUpscale(data: ArrayLike<number>, width: number, height: number, scale: number): Planes {
+  const map = (n: number) => cached(`up ${scale} ${n}`, () => imresizeMap(n, scale));
+  return resample(data, map(width), map(height));
+}
+
+/** One axis of a degradation, blur and decimation in one sparse map. */
+export function degradationMap(degradation: Degradation, size: number, scale: number): AxisMap {
+  return cached(`${degradation} ${scale} ${size}`, () => {
+    if (degradation === 'bicubic') return imresizeMap(size, 1 / scale);
+    if (degradation === 'gaussian') return composeMap(blurMap(size, gaussianTaps(2, 2)), imresizeMap(size, 1 / scale));
+    const sigma = DUF_SIGMA[scale];
+    if (!sigma) throw new UsageError(`degradation duf: expected a scale of 2, 3 or 4, got ${scale}`);
+    // scipy cuts the Gaussian at 4 σ, so that the smaller ones do not fill the 13 taps
+    const blur = blurMap(size, gaussianTaps(sigma, Math.floor(4 * sigma + 0.5)), 'reflect');
+    return composeMap(blur, sliceMap(size, 0, size, scale));
+  });
+}
+
+/** exp(-x² / 2σ²) for x = -radius..radius, of sum 1. */
+export function gaussianTaps(sigma: number, radius: number): number[] {
+  const taps = Array.from({ length: 2 * radius + 1 }, (_, i) => Math.exp(-((i - radius) ** 2) / (2 * sigma ** 2)));
+  const sum = taps.reduce((a, b) => a + b, 0);
+  return taps.map((w) => w / sum);
+}
+
+/** Vertical first, as MATLAB does at equal scales; float64 in between. */
+function resample(data: ArrayLike<number>, across: AxisMap, down: AxisMap): Planes {
+  const planes = data.length / (across.inputs * down.inputs);
+  if (!Number.isInteger(planes) || planes === 0) {
+    throw new ShapeError(`expected planes of ${across.inputs}x${down.inputs}, got ${data.length} values`);
+  }
+  const tall = applyMap(down, Float64Array.from(data), [planes, down.inputs, across.inputs], 1);
+  const out = applyMap(across, tall, [planes, down.outputs, across.inputs], 2);
+  return { width: across.outputs, height: down.outputs, data: Float32Array.from(out) };
+}
+
+const maps = new Map<string, AxisMap>();
+
+/** Maps are small, but sizes in a data set may be many: the oldest leave first. */
+function cached(key: string, make: () => AxisMap): AxisMap {
+  let map = maps.get(key);
+  if (!map) {
+    map = make();
+    if (maps.size >= 64) maps.delete(maps.keys().next().value as string);
+    maps.set(key, map);
+  }
+  return map;
+}
