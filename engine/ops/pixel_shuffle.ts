@@ -1,0 +1,110 @@
+import wgsl from '../../shaders/pixel_shuffle.wgsl';
+import type { Engine } from '../engine.ts';
+import { ShapeError, shapeText } from '../errors.ts';
+import { knobs } from '../knobs.ts';
+import { defineOp, expectRank, Kernel } from '../op.ts';
+import { padded, type Shape, size, type Tensor } from '../tensor.ts';
+
+const kernel = new Kernel('pixel_shuffle', wgsl);
+
+interface Attrs {
+  /** How much height and width grow or shrink. Must be given. */
+  factor: number | undefined;
+}
+
+/** @throws {ShapeError} when the factor is missing or no whole number of at least 1 */
+function factorOf(name: string, { factor }: Attrs): number {
+  if (factor !== undefined && Number.isInteger(factor) && factor >= 1) return factor;
+  throw new ShapeError(`${name} factor: expected a whole number of at least 1, got ${factor ?? 'none'}`);
+}
+
+/** (N, C, D?, H·r, W·r) of (N, C·r², D?, H, W). */
+const widened = ([n, c, ...rest]: Shape, r: number): number[] => [
+  n,
+  c / r ** 2,
+  ...rest.slice(0, -2),
+  ...rest.slice(-2).map((s) => s * r),
+];
+const deepened = ([n, c, ...rest]: Shape, r: number): number[] => [
+  n,
+  c * r ** 2,
+  ...rest.slice(0, -2),
+  ...rest.slice(-2).map((s) => s / r),
+];
+
+/** Moves x to the other side; which way, its shape against the result's tells. */
+function rearrange(engine: Engine, x: Tensor, shape: Shape, r: number): Tensor {
+  if (r === 1) return engine.view(x, shape);
+  const out = engine.empty(shape);
+  const way = shape[1] < x.shape[1] ? 'shuffle' : 'unshuffle';
+  const [from, deep, channels] = way === 'shuffle' ? ['deep', x.shape, shape[1]] : ['wide', shape, x.shape[1]];
+  const even = r % 2 === 0 && knobs.kernel.pixel_shuffle !== 'any';
+  const positions = size(deep) / deep[1];
+  const width = deep[deep.length - 1];
+  engine.run(kernel, `${way}_${even ? 'even' : 'any'}`, {
+    bind: { [even ? from : `${from}_channels`]: x, out },
+    constants: { C: channels, R: r },
+    uniforms: { width, rows: positions / width },
+    threads: even ? (positions * padded(channels) * r * r) / 16 : out.bytes / 16,
+    label: `pixel_${way}`,
+  });
+  return out;
+}
+
+/**
+ * Sub-pixel rearrangement: y[n, c, d, h·r + i, w·r + j] = input[n, c·r² + i·r + j, d, h, w]. Shi et al. 2016, "Real-time single
+ * image and video super-resolution using an efficient sub-pixel convolutional neural network", eq. 4, with PyTorch's order of
+ * channels; frame by frame in five dimensions.
+ * @param input (N, C·r², H, W) or (N, C·r², D, H, W) @returns (N, C, H·r, W·r) or (N, C, D, H·r, W·r)
+ * @throws {ShapeError} when the channels are no multiple of factor²
+ */
+export const pixel_shuffle = defineOp({
+  name: 'pixel_shuffle',
+  inputs: ['input'],
+  filters: [],
+  attrs: { factor: undefined } as Attrs,
+  shape({ input }, attrs) {
+    expectRank('pixel_shuffle input', input, 4, 5);
+    const r = factorOf('pixel_shuffle', attrs);
+    if (input[1] % r ** 2 !== 0) {
+      throw new ShapeError(
+        `pixel_shuffle: factor ${r} needs a multiple of ${r ** 2} channels, got ${shapeText(input)}`,
+      );
+    }
+    return widened(input, r);
+  },
+  forward: ({ input }, { engine, attrs, shape }) => rearrange(engine, input, shape, attrs.factor!),
+  saves: [],
+  backward: (dy, _, { engine, attrs, shapes }) => ({
+    input: () => rearrange(engine, dy, shapes.input, attrs.factor!),
+  }),
+  flops: () => 0,
+});
+
+/**
+ * The inverse of pixel_shuffle: y[n, c·r² + i·r + j, d, h, w] = input[n, c, d, h·r + i, w·r + j].
+ * @param input (N, C, H·r, W·r) or (N, C, D, H·r, W·r) @returns (N, C·r², H, W) or (N, C·r², D, H, W)
+ * @throws {ShapeError} when height or width is no multiple of factor
+ */
+export const pixel_unshuffle = defineOp({
+  name: 'pixel_unshuffle',
+  inputs: ['input'],
+  filters: [],
+  attrs: { factor: undefined } as Attrs,
+  shape({ input }, attrs) {
+    expectRank('pixel_unshuffle input', input, 4, 5);
+    const r = factorOf('pixel_unshuffle', attrs);
+    if (input.slice(-2).some((n) => n % r !== 0)) {
+      throw new ShapeError(
+        `pixel_unshuffle: factor ${r} needs height and width to be multiples of it, got ${shapeText(input)}`,
+      );
+    }
+    return deepened(input, r);
+  },
+  forward: ({ input }, { engine, attrs, shape }) => rearrange(engine, input, shape, attrs.factor!),
+  saves: [],
+  backward: (dy, _, { engine, attrs, shapes }) => ({
+    input: () => rearrange(engine, dy, shapes.input, attrs.factor!),
+  }),
+  flops: () => 0,
+});
