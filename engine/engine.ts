@@ -7,7 +7,7 @@ import { DeviceLostError, KernelError, ShapeError, shapeText } from './errors.ts
 import { type Constants, Kernel, Pipelines, type Uniforms } from './kernel.ts';
 import { knobs } from './knobs.ts';
 import { Memory, sizeClass } from './memory.ts';
-import { extent, type Layout, type Shape, Storage, size, Tensor } from './tensor.ts';
+import { extent, type Layout, plainStrides, type Shape, Storage, size, Tensor } from './tensor.ts';
 import { Validator } from './validate.ts';
 
 /** Invocations per workgroup of the elementwise kernels (their const WORKGROUP). */
@@ -175,7 +175,7 @@ export class Engine {
   /** Records one dispatch of a shader's entry point. */
   run(kernel: Kernel, entry: string, { bind, constants = {}, uniforms, threads, grid, flops = 0, label }: Run): void {
     const names = Object.keys(bind);
-    const pipeline = this.pipelines.get(kernel, entry, constants, names);
+    const pipeline = this.pipelines.get(kernel, entry, constants, names, uniforms !== undefined);
     let traffic = 0;
     const bindings = names.map((name) => {
       const bound = bind[name];
@@ -185,10 +185,8 @@ export class Engine {
       traffic += bytes;
       return { index: kernel.bindings.get(name)!.index, block, bytes };
     });
-    const uniform = kernel.uniformBinding && {
-      index: kernel.uniformBinding.index,
-      data: kernel.packUniforms(uniforms ?? {}),
-    };
+    const uniform = uniforms &&
+      kernel.uniformBinding && { index: kernel.uniformBinding.index, data: kernel.packUniforms(uniforms) };
     const groups = grid ? ([grid[0], grid[1] ?? 1, grid[2] ?? 1] as const) : fold(threads ?? 1);
     const info = { label: label ?? `${kernel.name}.${entry}`, flops, bytes: traffic };
     if (knobs.debug >= 3) console.error(`${info.label} ${groups.join('x')}`, constants, uniforms ?? '');
@@ -286,12 +284,4 @@ export class Scope {
     for (const x of this.#tensors) x.release();
     this.#tensors.clear();
   }
-}
-
-/** Where element (outer, inner, channel) of a tensor lies in PyTorch's row-major array. */
-function plainStrides({ shape, layout }: Tensor): Uniforms {
-  const { outer, inner, rows, channels } = extent(shape, layout);
-  return layout === 'filter'
-    ? { inner, rows, channels, stride_outer: 1, stride_inner: outer, stride_channel: inner * outer }
-    : { inner, rows, channels, stride_outer: channels * inner, stride_inner: 1, stride_channel: inner };
 }

@@ -94,18 +94,18 @@ export class Pipelines {
 
   constructor(readonly device: Device) {}
 
-  get(kernel: Kernel, entry: string, constants: Constants, bound: readonly string[]): Pipeline {
-    const key = `${kernel.name}/${entry}/${bound.join()}/${Object.entries(constants).join(';')}`;
+  get(kernel: Kernel, entry: string, constants: Constants, bound: readonly string[], uniform: boolean): Pipeline {
+    const key = `${kernel.name}/${entry}/${bound.join()}${uniform ? '+' : ''}/${Object.entries(constants).join(';')}`;
     let pipeline = this.#cache.get(key);
     if (!pipeline) {
       if (this.#cache.size >= MAX_PIPELINES) this.#cache.clear();
-      pipeline = this.#compile(kernel, entry, constants, bound);
+      pipeline = this.#compile(kernel, entry, constants, bound, uniform);
       this.#cache.set(key, pipeline);
     }
     return pipeline;
   }
 
-  #compile(kernel: Kernel, entry: string, constants: Constants, bound: readonly string[]): Pipeline {
+  #compile(kernel: Kernel, entry: string, constants: Constants, bound: readonly string[], uniform: boolean): Pipeline {
     const { gpu } = this.device;
     const code = kernel.withConstants(constants);
     if (knobs.debug >= 4) console.error(`--- ${kernel.name}.wgsl ${entry}\n${code}`);
@@ -114,7 +114,7 @@ export class Pipelines {
       if (!binding) throw new KernelError(`${kernel.name}.wgsl: no binding named ${name}`);
       return { binding: binding.index, visibility: GPUShaderStage.COMPUTE, buffer: { type: binding.type } };
     });
-    if (kernel.uniformBinding) {
+    if (uniform && kernel.uniformBinding) {
       const buffer: GPUBufferBindingLayout = { type: 'uniform', hasDynamicOffset: true };
       entries.push({ binding: kernel.uniformBinding.index, visibility: GPUShaderStage.COMPUTE, buffer });
     }
