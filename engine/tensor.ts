@@ -34,6 +34,14 @@ export function extent(shape: Shape, layout: Layout): Extent {
   return { outer, inner, rows, channels, elements: outer * rows * padded(channels) };
 }
 
+/** Where element (outer, inner, channel) of a tensor lies in PyTorch's row-major array, as layout.wgsl takes it. */
+export function plainStrides({ shape, layout }: { shape: Shape; layout: Layout }) {
+  const { outer, inner, rows, channels } = extent(shape, layout);
+  return layout === 'filter'
+    ? { inner, rows, channels, stride_outer: 1, stride_inner: outer, stride_channel: inner * outer }
+    : { inner, rows, channels, stride_outer: channels * inner, stride_inner: 1, stride_channel: inner };
+}
+
 /** Memory shared by a tensor and its reshaped views; returns to the pool with the last of them. */
 export class Storage {
   #refs = 1;

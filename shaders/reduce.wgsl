@@ -1,8 +1,8 @@
-// Sums along the middle of (outer, middle, inner): a thread adds up to `chunk` neighbours in their order, and passes repeat
-// until one is left. The order is fixed by the shape, so a sum has the same bits on every run, and its error grows with the
-// logarithm of its length.
+// Sums along the middle of (outer, middle, inner): one of `chunks` threads adds every chunks-th value (so that neighbours
+// load neighbours), and passes repeat until one is left. The order is fixed by the shape, so a sum has the same bits on
+// every run, and its error grows with the logarithm of its length.
 const WORKGROUP = 64u;
-struct Sizes { middle: u32, inner: u32, chunk: u32, scale: f32 }
+struct Sizes { middle: u32, inner: u32, chunks: u32, scale: f32 }
 @group(0) @binding(0) var<uniform> sizes: Sizes;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> out: array<vec4f>;
@@ -11,12 +11,11 @@ struct Sizes { middle: u32, inner: u32, chunk: u32, scale: f32 }
 fn middle(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid: vec3u) {
   let i = id.x + id.y * grid.x * WORKGROUP;
   if (i >= arrayLength(&out)) { return; }
-  let chunks = (sizes.middle + sizes.chunk - 1u) / sizes.chunk;
   let column = i % sizes.inner;
-  let first = i / sizes.inner % chunks * sizes.chunk;
-  let base = i / (sizes.inner * chunks) * sizes.middle;
+  let chunk = i / sizes.inner % sizes.chunks;
+  let base = i / (sizes.inner * sizes.chunks) * sizes.middle;
   var sum = vec4f();
-  for (var m = first; m < min(first + sizes.chunk, sizes.middle); m++) { sum += x[(base + m) * sizes.inner + column]; }
+  for (var m = chunk; m < sizes.middle; m += sizes.chunks) { sum += x[(base + m) * sizes.inner + column]; }
   out[i] = sum * sizes.scale;
 }
 
@@ -26,5 +25,5 @@ fn lanes(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid
   let i = id.x + id.y * grid.x * WORKGROUP;
   if (i >= arrayLength(&out)) { return; }
   let v = x[i];
-  out[i] = vec4f(v.x + v.y + v.z + v.w, 0.0, 0.0, 0.0);
+  out[i] = vec4f((v.x + v.y + (v.z + v.w)) * sizes.scale, 0.0, 0.0, 0.0);
 }
