@@ -1,9 +1,18 @@
 import type { AnyOp } from '../op.ts';
+import { add, div, mul, sub } from './binary.ts';
+import { concat } from './concat.ts';
 import { conv2d, conv3d } from './conv.ts';
 import { conv_transpose2d, conv_transpose3d } from './conv_transpose.ts';
 import { imresize } from './imresize.ts';
 import { interpolate } from './interpolate.ts';
+import { charbonnier_loss, huber_loss, l1_loss, mse_loss } from './losses.ts';
+import { pad } from './pad.ts';
 import { pixel_shuffle, pixel_unshuffle } from './pixel_shuffle.ts';
+import { prelu } from './prelu.ts';
+import { separable_conv3d } from './separable_conv3d.ts';
+import { slice } from './slice.ts';
+import { mean, sum } from './sum.ts';
+import { abs, clamp, exp, leaky_relu, log, relu, sigmoid, sqrt, tanh } from './unary.ts';
 
 /** Every op by its public name: what the command line calls, and what the tests walk. */
 export const ops: Record<string, AnyOp> = {
@@ -11,8 +20,32 @@ export const ops: Record<string, AnyOp> = {
   conv3d,
   conv_transpose2d,
   conv_transpose3d,
+  separable_conv3d,
   pixel_shuffle,
   pixel_unshuffle,
   imresize,
   interpolate,
+  relu,
+  leaky_relu,
+  prelu,
+  sigmoid,
+  tanh,
+  abs,
+  sqrt,
+  exp,
+  log,
+  clamp,
+  add,
+  sub,
+  mul,
+  div,
+  concat,
+  slice,
+  pad,
+  sum,
+  mean,
+  l1_loss,
+  mse_loss,
+  charbonnier_loss,
+  huber_loss,
 };
