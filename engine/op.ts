@@ -28,7 +28,8 @@ export interface Context<A> {
   run(kernel: Kernel, entry: string, options: Run & { out: Shape; layout?: Layout }): Tensor;
 }
 
-export interface OpSpec<I extends readonly string[], A extends object> {
+/** What an op is to its callers. */
+export interface OpRule<I extends readonly string[], A extends object> {
   readonly name: string;
   readonly inputs: I;
   /** Inputs that lie in filter layout. Inputs not named lie as images (a vector is a small image). */
@@ -37,6 +38,11 @@ export interface OpSpec<I extends readonly string[], A extends object> {
   readonly attrs: A;
   /** The result's shape. @throws {ShapeError} for everything that the op does not support, gradients included */
   shape(inputs: Shapes<I>, attrs: A): Shape;
+  /** Floating-point operations of the forward pass. */
+  flops(inputs: Shapes<I>, attrs: A, out: Shape): number;
+}
+
+export interface OpSpec<I extends readonly string[], A extends object> extends OpRule<I, A> {
   forward(inputs: Named<I>, context: Context<A>): Tensor;
   /** Inputs that backward reads, and 'y' if it reads the result. */
   readonly saves: readonly (Name<I> | 'y')[];
@@ -46,14 +52,12 @@ export interface OpSpec<I extends readonly string[], A extends object> {
     saved: Named<I> & { y: Tensor },
     context: Context<A> & { shapes: Shapes<I> },
   ): { [K in Name<I> & string]?: () => Tensor };
-  /** Floating-point operations of the forward pass. */
-  flops(inputs: Shapes<I>, attrs: A, out: Shape): number;
 }
 
 /** An operation that can be called, and looked up: its names, defaults and shape rule. */
 export interface Op<I extends readonly string[] = readonly string[], A extends object = object> {
   (...args: [...Args<I>, attrs?: Partial<A>]): Tensor;
-  readonly spec: OpSpec<I, A>;
+  readonly spec: OpRule<I, A>;
 }
 
 /** An op of any signature, as the table of ops holds it. */
@@ -61,7 +65,7 @@ export interface AnyOp {
   // biome-ignore lint/suspicious/noExplicitAny: inputs and attributes differ from op to op
   (...args: any[]): Tensor;
   // biome-ignore lint/suspicious/noExplicitAny: as above
-  readonly spec: OpSpec<any, any>;
+  readonly spec: OpRule<any, any>;
 }
 
 /**
@@ -69,8 +73,35 @@ export interface AnyOp {
  * Called as op(input, ..., attributes); records itself on the engine's tape when an input is tracked.
  */
 export function defineOp<const I extends readonly string[], A extends object>(spec: OpSpec<I, A>): Op<I, A> {
-  const names = spec.inputs.map((n) => n.replace('?', ''));
-  const required = spec.inputs.filter((n) => !n.endsWith('?'));
+  return callable(spec, (call) => apply(spec, call));
+}
+
+/** Makes an operation out of others. They record themselves, so there is no gradient to write. */
+export function composeOp<const I extends readonly string[], A extends object>(
+  rule: OpRule<I, A>,
+  forward: (inputs: Named<I>, attrs: A) => Tensor,
+): Op<I, A> {
+  return callable(rule, ({ engine, inputs, shapes, attrs }) => {
+    rule.shape(shapes, attrs);
+    using scope = engine.scope();
+    return scope.keep(forward(inputs, attrs));
+  });
+}
+
+/** The arguments of one call, sorted. */
+interface Call<I extends readonly string[], A> {
+  readonly engine: Engine;
+  readonly inputs: Named<I>;
+  readonly shapes: Shapes<I>;
+  readonly attrs: A;
+}
+
+function callable<I extends readonly string[], A extends object>(
+  rule: OpRule<I, A>,
+  perform: (call: Call<I, A>) => Tensor,
+): Op<I, A> {
+  const names = rule.inputs.map((n) => n.replace('?', ''));
+  const required = rule.inputs.filter((n) => !n.endsWith('?'));
 
   const call = (...args: unknown[]): Tensor => {
     const inputs: Record<string, Tensor | undefined> = {};
@@ -79,36 +110,32 @@ export function defineOp<const I extends readonly string[], A extends object>(sp
       const x = args[i];
       if (x === undefined || x === null) return;
       if (!(x instanceof Tensor)) {
-        if (i >= required.length && i === args.length - 1) return; // attributes in the place of an optional input
-        throw new ShapeError(`${spec.name}: ${name} must be a tensor, got ${typeof x}`);
+        if (rule.inputs[i].endsWith('?') && i === args.length - 1) return; // attributes in the place of an optional input
+        throw new ShapeError(`${rule.name}: ${name} must be a tensor, got ${typeof x}`);
       }
-      checkLayout(spec, name, x);
+      checkLayout(rule, name, x);
       inputs[name] = x;
       shapes[name] = x.shape;
     });
-    for (const name of required) if (!inputs[name]) throw new ShapeError(`${spec.name}: ${name} is missing`);
+    for (const name of required) if (!inputs[name]) throw new ShapeError(`${rule.name}: ${name} is missing`);
     const last = args.at(-1);
     const attrs = {
-      ...spec.attrs,
+      ...rule.attrs,
       ...(last instanceof Tensor ? {} : dropUndefined(last as Partial<A> | undefined)),
     } as A;
-    return apply(spec, names, inputs, shapes, attrs);
+    const { engine } = inputs[names[0]]!;
+    return perform({ engine, inputs: inputs as Named<I>, shapes: shapes as Shapes<I>, attrs });
   };
-  return Object.assign(call, { spec }) as unknown as Op<I, A>;
+  return Object.assign(call, { spec: rule }) as unknown as Op<I, A>;
 }
 
-function apply<I extends readonly string[], A extends object>(
-  spec: OpSpec<I, A>,
-  names: string[],
-  inputs: Record<string, Tensor | undefined>,
-  shapes: Record<string, Shape | undefined>,
-  attrs: A,
-): Tensor {
-  const { engine } = inputs[names[0]]!;
-  const shape = spec.shape(shapes as Shapes<I>, attrs);
+function apply<I extends readonly string[], A extends object>(spec: OpSpec<I, A>, call: Call<I, A>): Tensor {
+  const { engine, shapes, attrs } = call;
+  const inputs: Record<string, Tensor | undefined> = call.inputs;
+  const shape = spec.shape(shapes, attrs);
   const context = makeContext(engine, attrs, shape);
   using scope = engine.scope();
-  const y = spec.forward(inputs as Named<I>, context);
+  const y = spec.forward(call.inputs, context);
   scope.keep(y);
   const { tape } = engine;
   if (tape && Object.values(inputs).some((x) => x?.tracked)) {
@@ -120,10 +147,7 @@ function apply<I extends readonly string[], A extends object>(
       output: y,
       saved: Object.values(saved).filter((x) => x !== undefined),
       backward: (dy) =>
-        spec.backward(dy, saved as Named<I> & { y: Tensor }, { ...context, shapes: shapes as Shapes<I> }) as Record<
-          string,
-          () => Tensor
-        >,
+        spec.backward(dy, saved as Named<I> & { y: Tensor }, { ...context, shapes }) as Record<string, () => Tensor>,
     });
   }
   engine.validator?.add(spec.name, inputs, attrs, y);
