@@ -81,8 +81,8 @@ export function interpolateMap(
   });
 }
 
-/** PyTorch's F.pad along one axis. Negative amounts crop. Reflection does not repeat the edge. */
-export function padMap(inputs: number, before: number, after: number, mode: PadMode): AxisMap {
+/** @throws {ShapeError} when an axis cannot be padded so */
+export function expectPad(inputs: number, before: number, after: number, mode: PadMode): void {
   expectCount('pad input', inputs);
   if (!Number.isInteger(before) || !Number.isInteger(after)) {
     throw new ShapeError(`pad: expected whole numbers, got ${before} and ${after}`);
@@ -95,6 +95,11 @@ export function padMap(inputs: number, before: number, after: number, mode: PadM
       `pad reflect: expected less than the size of the axis (${inputs}), got ${before} and ${after}`,
     );
   }
+}
+
+/** PyTorch's F.pad along one axis. Negative amounts crop. Reflection does not repeat the edge. */
+export function padMap(inputs: number, before: number, after: number, mode: PadMode): AxisMap {
+  expectPad(inputs, before, after, mode);
   return build('pad', inputs, inputs + before + after, (j) => {
     const i = j - before;
     return mode === 'zeros' && (i < 0 || i >= inputs) ? [] : [[mode === 'zeros' ? i : bordered(i, inputs, mode), 1]];
