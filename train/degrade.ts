@@ -66,9 +66,9 @@ function resample(data: ArrayLike<number>, across: AxisMap, down: AxisMap): Plan
   if (!Number.isInteger(planes) || planes === 0) {
     throw new ShapeError(`expected planes of ${across.inputs}x${down.inputs}, got ${data.length} values`);
   }
-  const tall = applyMap(down, Float64Array.from(data), [planes, down.inputs, across.inputs], 1);
+  const tall = applyMap(down, new Float64Array(data), [planes, down.inputs, across.inputs], 1);
   const out = applyMap(across, tall, [planes, down.outputs, across.inputs], 2);
-  return { width: across.outputs, height: down.outputs, data: Float32Array.from(out) };
+  return { width: across.outputs, height: down.outputs, data: new Float32Array(out) };
 }
 
 const maps = new Map<string, AxisMap>();
