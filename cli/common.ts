@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { Engine } from '../engine/engine.ts';
+import { UsageError } from '../engine/errors.ts';
+import { projectFolder } from '../io/folders.ts';
+import { type DeviceChoice, nodeGpu } from '../io/gpu.ts';
+
+/** What every command takes. */
+export interface CommonOptions {
+  readonly device: DeviceChoice;
+  readonly seed: number;
+  readonly json?: boolean;
+}
+
+/** Adds --device and --seed, --json where the command reports, and examples below the help. */
+export function shared(command: Command, { json, examples }: { json?: boolean; examples: readonly string[] }): Command {
+  if (json) command.option('--json', 'print one JSON object and nothing else');
+  return command
+    .addOption(
+      new Option('--device <kind>', 'auto: hardware if there is any; gpu: hardware only; cpu: software only')
+        .choices(['auto', 'gpu', 'cpu'])
+        .default('auto'),
+    )
+    .option('--seed <number>', 'seed of everything random', wholeNumber(0), 1)
+    .addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}`);
+}
+
+/** An engine on the adapter that the user asked for. */
+export async function openEngine(device: DeviceChoice): Promise<Engine> {
+  return Engine.create((await nodeGpu(device)).adapter);
+}
+
+/** One JSON object, or text for people. */
+export function report(options: { json?: boolean }, result: object, text: () => string): void {
+  process.stdout.write(`${options.json ? JSON.stringify(result) : text()}\n`);
+}
+
+/** For progress and remarks: stderr, so that stdout holds results alone. */
+export function note(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+export const packageVersion = (): string =>
+  JSON.parse(readFileSync(join(projectFolder, 'package.json'), 'utf8')).version as string;
+
+/** Columns as wide as their widest cell; numbers, which is all but the first column, to the right. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
+  const line = (row: readonly string[]) =>
+    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ');
+  return rows.map((row) => line(row).trimEnd()).join('\n');
+}
+
+// --- options as commander parses them
+
+export const wholeNumber =
+  (least: number) =>
+  (text: string): number => {
+    const n = Number(text);
+    if (text.trim() === '' || !Number.isSafeInteger(n) || n < least) {
+      throw new InvalidArgumentError(`expected a whole number of ${least} or more, got "${text}"`);
+    }
+    return n;
+  };
+
+const UNITS: Record<string, number> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+
+/** "2GB", "512M", "100000": binary units. */
+export function bytes(text: string): number {
+  const [, number, unit] = /^([\d.]+)\s*([KMG]?)i?B?$/i.exec(text.trim()) ?? [];
+  const value = Math.floor(Number(number) * UNITS[unit?.toUpperCase() ?? '']);
+  if (!(value > 0)) throw new InvalidArgumentError(`expected a size such as 2GB or 512MB, got "${text}"`);
+  return value;
+}
+
+/** A JSON object given on the command line. */
+export function jsonObject(text: string): Record<string, unknown> {
+  try {
+    const value = JSON.parse(text);
+    if (value && typeof value === 'object' && !Array.isArray(value)) return value;
+  } catch {
+    // told below
+  }
+  throw new InvalidArgumentError(`expected a JSON object such as '{"padding":1}', got "${text}"`);
+}
+
+/** Looks a name up. @throws {UsageError} that lists what exists */
+export function lookUp<T>(what: string, name: string, known: Readonly<Record<string, T>>): T {
+  if (Object.hasOwn(known, name)) return known[name];
+  throw new UsageError(`no ${what} is called "${name}"; there are: ${Object.keys(known).sort().join(', ')}`);
+}
+
+// --- interruption
+
+/**
+ * While `work` runs, Ctrl-C and SIGTERM call `cleanUp` and end the process as such signals do, so that nothing half-written
+ * stays behind.
+ */
+export async function interruptible<T>(cleanUp: () => Promise<unknown>, work: () => Promise<T>): Promise<T> {
+  const stop = (signal: NodeJS.Signals) => {
+    note(`\nstopped by ${signal}`);
+    const code = signal === 'SIGINT' ? 130 : 143;
+    cleanUp().finally(() => process.exit(code));
+  };
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  try {
+    return await work();
+  } finally {
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+  }
+}

@@ -1,0 +1,44 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import { SubpixelError, UsageError } from '../engine/errors.ts';
+import { readKnobs } from '../engine/knobs.ts';
+import { packageVersion } from './common.ts';
+
+const program = new Command('subpixel')
+  .description('Trains and runs video super-resolution networks on WebGPU.')
+  .version(packageVersion())
+  .configureHelp({ sortSubcommands: true })
+  .showHelpAfterError('(--help shows what it takes)')
+  .exitOverride();
+
+const registrations: ((program: Command) => void)[] = [];
+for (const register of registrations) register(program);
+for (const command of program.commands) command.exitOverride().showHelpAfterError('(--help shows what it takes)');
+
+/** 0 only on success; 2 for a command line that makes no sense, 1 for everything else. */
+async function main(): Promise<number> {
+  readKnobs(process.env);
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? 0 : 1); // whoever reads has seen enough
+  });
+  try {
+    await program.parseAsync();
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // it has said why
+    process.stderr.write(`subpixel: ${explain(error)}\n`);
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+/** One paragraph; with DEBUG=1, and for what nobody foresaw, the stack too. */
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const foreseen = error instanceof SubpixelError;
+  if (foreseen && !process.env.DEBUG) return `${error.name}: ${error.message}`;
+  return `${foreseen ? '' : 'unexpected: '}${error.stack}`;
+}
+
+// Dawn's threads would keep the process alive; what is written to a pipe must leave first.
+const code = await main();
+process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
