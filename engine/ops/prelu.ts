@@ -28,7 +28,6 @@ export const prelu = defineOp({
     run(kernel, 'scale', {
       bind: { x, weight, v: x },
       constants: { C4: quads(shape), SHARED: shared(weight.shape) },
-      uniforms: { chunks: 0 },
       out: shape,
       label: 'prelu',
     }),
@@ -38,7 +37,6 @@ export const prelu = defineOp({
       run(kernel, 'scale', {
         bind: { x, weight, v: dy },
         constants: { C4: quads(shape), SHARED: shared(weight.shape) },
-        uniforms: { chunks: 0 },
         out: shape,
         label: 'prelu.dx',
       }),
