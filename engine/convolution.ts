@@ -1,10 +1,12 @@
 import convDirect from '../shaders/conv.direct.wgsl';
 import convRows from '../shaders/conv.rows.wgsl';
 import convStrip from '../shaders/conv.strip.wgsl';
+import convTiled from '../shaders/conv.tiled.wgsl';
 import dwDirect from '../shaders/conv_dw.direct.wgsl';
 import dwRows from '../shaders/conv_dw.rows.wgsl';
+import dwTiled from '../shaders/conv_dw.tiled.wgsl';
 import transposeWgsl from '../shaders/filter_transpose.wgsl';
-import type { Engine } from './engine.ts';
+import { type Engine, fold } from './engine.ts';
 import { Kernel } from './kernel.ts';
 import { knobs } from './knobs.ts';
 import { sumMiddle } from './reduce.ts';
@@ -38,8 +40,10 @@ interface Axis {
 const direct = new Kernel('conv.direct', convDirect);
 const rows = new Kernel('conv.rows', convRows);
 const strip = new Kernel('conv.strip', convStrip);
+const tiled = new Kernel('conv.tiled', convTiled);
 const weightDirect = new Kernel('conv_dw.direct', dwDirect);
 const weightRows = new Kernel('conv_dw.rows', dwRows);
+const weightTiled = new Kernel('conv_dw.tiled', dwTiled);
 const transposeKernel = new Kernel('filter_transpose', transposeWgsl);
 
 /** Workgroup memory that the fast kernels allow themselves: what every WebGPU device has. */
@@ -157,6 +161,7 @@ function gather(engine: Engine, c: Convolution, out: Tensor, axes: readonly [Axi
   const able: Record<string, boolean> = {
     strip: window.groups === 1 && co4 === 1 && width.is === 1 && width.offStep === 1 && width.taps > 0,
     rows: window.groups === 1 && tile * block * 16 <= TILE_BYTES,
+    tiled: window.groups === 1,
     direct: true,
   };
   const variant = pick('conv', able);
@@ -168,6 +173,12 @@ function gather(engine: Engine, c: Convolution, out: Tensor, axes: readonly [Axi
     const lanes = chooseLanes(co4);
     const constants = { CI4: ci4, CO4: co4, LANES: lanes, P: positions, BLOCK: block, TILE: tile, BIAS };
     engine.run(rows, 'gather', { ...run, constants, grid: [ceilDiv(gw, positions) * ceilDiv(co4, lanes), gh, n * gd] });
+  } else if (variant === 'tiled') {
+    const tx = co4 <= 2 ? 1 : co4 <= 4 ? 2 : co4 <= 8 ? 4 : 8;
+    const ty = 128 / tx > 32 ? 32 : 128 / tx;
+    const constants = { CI4: ci4, CO4: co4, TX: tx, TY: ty, BK4: Math.min(4, ci4 === 3 ? 4 : ci4), BIAS };
+    const [gx, gy] = fold(n * gd * gh * gw, 8 * ty);
+    engine.run(tiled, 'gather', { ...run, constants, grid: [gx, gy, ceilDiv(co4, 2 * tx)] });
   } else {
     const constants = { CI: ci, CO: co, GROUPS: window.groups, BIAS };
     engine.run(direct, 'gather', { ...run, constants, threads: (n * gd * gh * gw * padded(co * window.groups)) / 4 });
@@ -217,6 +228,7 @@ export function weightGradient(
   const tile = (positions - 1) * window.stride[2] + (kw - 1) * window.dilation[2] + 1;
   const variant = pick('conv_dw', {
     rows: window.groups === 1 && kw <= 9 && tile * inner * 16 <= TILE_BYTES,
+    tiled: window.groups === 1,
     direct: true,
   });
   const run = {
@@ -231,6 +243,13 @@ export function weightGradient(
       ...run,
       constants: { XC4: b4, A4: a4, LANES: lanes, B4: inner, TAPS: kw, P: positions, TILE: tile, CHUNKS: chunks },
       grid: [window.kernel[0] * window.kernel[1], (b4 / inner) * ceilDiv(a4, lanes), chunks],
+    });
+  } else if (variant === 'tiled') {
+    const constants = { XC4: b4, A4: a4, CHUNKS: chunks };
+    engine.run(weightTiled, 'weight_gradient', {
+      ...run,
+      constants,
+      grid: [taps, ceilDiv(b4, 16) * ceilDiv(a4, 16), chunks],
     });
   } else {
     const constants = { B: b, A: a, GROUPS: window.groups, CHUNKS: chunks };
