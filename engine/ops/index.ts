@@ -13,6 +13,7 @@ import { separable_conv3d } from './separable_conv3d.ts';
 import { slice } from './slice.ts';
 import { mean, sum } from './sum.ts';
 import { abs, clamp, exp, leaky_relu, log, relu, sigmoid, sqrt, tanh } from './unary.ts';
+import { warp } from './warp.ts';
 
 /** Every op by its public name: what the command line calls, and what the tests walk. */
 export const ops: Record<string, AnyOp> = {
@@ -23,6 +24,7 @@ export const ops: Record<string, AnyOp> = {
   separable_conv3d,
   pixel_shuffle,
   pixel_unshuffle,
+  warp,
   imresize,
   interpolate,
   relu,
