@@ -1,0 +1,82 @@
+import { UsageError } from '../engine/errors.ts';
+import { nearest } from './near.ts';
+import type { Recipe } from './recipes.ts';
+
+type Tree = { readonly [key: string]: unknown };
+
+/** Settings that are one of a few words. */
+const choices: Record<string, readonly string[]> = {
+  'data.degradation': ['bicubic', 'gaussian', 'duf'],
+  'loss.name': ['charbonnier', 'l1', 'mse'],
+  'loss.frames': ['all', 'centre'],
+  'optimizer.name': ['adam', 'sgd'],
+  'schedule.name': ['constant', 'cosine', 'step', 'plateau'],
+  'net.block': ['separable', 'full'],
+  'net.slopes': ['channel', 'shared'],
+  'net.upsampler': ['shuffle', 'holes', 'wide'],
+  'net.crossResidual': ['bilinear', 'bicubic', 'none'],
+};
+/** What makes a recipe another one: named on the command line, not set. */
+const fixed = ['name', 'net.name'];
+
+/**
+ * Applies settings such as `net.width=32` or `schedule.steps=[100,200]`, each read as the type that the recipe has there.
+ * @throws {UsageError} for unknown keys (naming the nearest), missing or unreadable values
+ */
+export function override(recipe: Recipe, settings: readonly string[]): Recipe {
+  return settings.reduce((changed, setting) => {
+    const [, key, value] = /^([^=]+)=(.*)$/s.exec(setting) ?? [];
+    if (key === undefined) throw new UsageError(`--set ${setting}: expected key=value, such as net.width=32`);
+    const known = leaves(recipe);
+    if (!known.has(key) || fixed.includes(key)) {
+      const keys = [...known.keys()].filter((k) => !fixed.includes(k));
+      throw new UsageError(`--set ${setting}: ${recipe.name} has no setting ${key}${nearest(key, keys)}`);
+    }
+    return replaced(changed as unknown as Tree, key.split('.'), parse(key, value, known.get(key))) as unknown as Recipe;
+  }, recipe);
+}
+
+/** Every setting by its dotted key. */
+export function leaves(tree: object, prefix = ''): Map<string, unknown> {
+  return new Map(
+    Object.entries(tree).flatMap(([key, value]): [string, unknown][] =>
+      value && typeof value === 'object' && !Array.isArray(value)
+        ? [...leaves(value, `${prefix}${key}.`)]
+        : [[prefix + key, value]],
+    ),
+  );
+}
+
+/** "iterations: 20 there, 40 here; ..." for all settings that differ; empty if none does. */
+export function differences(there: object, here: object): string {
+  const [a, b] = [leaves(there), leaves(here)];
+  const keys = [...new Set([...a.keys(), ...b.keys()])];
+  const text = (value: unknown) => (value === undefined ? 'nothing' : JSON.stringify(value));
+  return keys
+    .filter((key) => text(a.get(key)) !== text(b.get(key)))
+    .map((key) => `${key}: ${text(a.get(key))} there, ${text(b.get(key))} here`)
+    .join('; ');
+}
+
+function parse(key: string, text: string, now: unknown): unknown {
+  const refuse = (want: string): never => {
+    throw new UsageError(`--set ${key}=${text}: expected ${want}`);
+  };
+  const number = (word: string): number => {
+    const n = Number(word);
+    return word.trim() === '' || !Number.isFinite(n) ? refuse('a number') : n;
+  };
+  const words = choices[key];
+  if (words) return words.includes(text) ? text : refuse(`one of ${words.join(', ')}`);
+  if (typeof now === 'number') return number(text);
+  if (typeof now === 'boolean') return text === 'true' || (text === 'false' ? false : refuse('true or false'));
+  if (Array.isArray(now)) {
+    const inner = text.replace(/^\[(.*)\]$/s, '$1').trim();
+    return inner === '' ? [] : inner.split(',').map(number);
+  }
+  return text;
+}
+
+function replaced(tree: Tree, [key, ...rest]: string[], value: unknown): Tree {
+  return { ...tree, [key]: rest.length === 0 ? value : replaced(tree[key] as Tree, rest, value) };
+}

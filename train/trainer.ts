@@ -1,0 +1,248 @@
+import type { Engine } from '../engine/engine.ts';
+import { NotFiniteError, UsageError } from '../engine/errors.ts';
+import { Noise, type StateDict } from '../engine/nn/module.ts';
+import { charbonnier_loss, l1_loss, mse_loss } from '../engine/ops/losses.ts';
+import { slice } from '../engine/ops/slice.ts';
+import { Adam } from '../engine/optim/adam.ts';
+import { clipByNorm, clipByValue } from '../engine/optim/clip.ts';
+import { Ema } from '../engine/optim/ema.ts';
+import type { Optimizer } from '../engine/optim/optimizer.ts';
+import { constantRate, cosineRate, plateauRate, type Schedule, stepRate } from '../engine/optim/schedule.ts';
+import { Sgd } from '../engine/optim/sgd.ts';
+import { Random, type RandomState } from '../engine/random.ts';
+import type { Tensor } from '../engine/tensor.ts';
+import { type Net, nets } from '../nets/index.ts';
+import type { Batch } from './dataset.ts';
+import { checkRecipe, type Recipe } from './recipes.ts';
+
+/** Where samples come from: a sequence that continues from its state. */
+export interface BatchSource {
+  next(batch: number): Batch;
+  state(): RandomState;
+  restore(state: RandomState): void;
+}
+
+/** Mean loss of the last `log.every` iterations, and the learning rate of the last one. */
+export interface LossRecord {
+  readonly iteration: number;
+  readonly loss: number;
+  readonly lr: number;
+}
+
+/** What a run continues from, beside the tensors: plain numbers, fit for JSON, none of them a time. */
+export interface Progress {
+  readonly iteration: number;
+  readonly sampler: RandomState;
+  /** Dropout masks drawn. */
+  readonly noise: number;
+  readonly schedule: Readonly<Record<string, number>>;
+  /** Losses since the last record, and the sum and count of those in the schedule's window. */
+  readonly recent: readonly number[];
+  readonly window: readonly [sum: number, count: number];
+}
+
+/** A trainer as it stands between two steps. Tensors: net.*, optimizer.<slot>.*, and ema.* where there is an average. */
+export interface TrainerState {
+  readonly tensors: StateDict;
+  readonly progress: Progress;
+}
+
+/** Steps that may be on the device at once: it never waits for us, and we never queue up a whole run. */
+const IN_FLIGHT = 2;
+
+/** The network that a recipe names, with its first weights. */
+export function buildNet(engine: Engine, recipe: Pick<Recipe, 'net' | 'seed'>, noise = new Noise(recipe.seed)): Net {
+  const { name, ...config } = recipe.net;
+  if (!Object.hasOwn(nets, name)) throw new UsageError(`no network is called ${name}`);
+  return nets[name].create({ engine, random: new Random(recipe.seed, 1), noise }, config); // stream 0 draws the crops
+}
+
+/**
+ * Trains a network as its recipe says, one step at a time. The same recipe, clips and device give the same bits, in one go
+ * or continued from a state.
+ */
+export class Trainer {
+  readonly net: Net;
+  /** Optimizer steps taken. */
+  iteration = 0;
+  /** The newest loss that has come back from the device. */
+  lastLoss = Number.NaN;
+
+  readonly #optimizer: Optimizer;
+  readonly #schedule: Schedule;
+  readonly #ema: Ema | undefined;
+  readonly #noise: Noise;
+  #inFlight: { iteration: number; lr: number; losses: Promise<number>[] }[] = [];
+  #recent: number[] = [];
+  #window: [sum: number, count: number] = [0, 0];
+
+  /** @throws {UsageError} when the recipe makes no sense */
+  constructor(
+    readonly engine: Engine,
+    readonly recipe: Recipe,
+    readonly samples: BatchSource,
+  ) {
+    checkRecipe(recipe);
+    this.#noise = new Noise(recipe.seed);
+    this.net = buildNet(engine, recipe, this.#noise);
+    const { optimizer } = recipe;
+    this.#optimizer = optimizer.name === 'adam' ? new Adam(this.net, optimizer) : new Sgd(this.net, optimizer);
+    this.#schedule = makeSchedule(recipe);
+    this.#ema = recipe.ema > 0 ? new Ema(this.net, recipe.ema) : undefined;
+  }
+
+  /**
+   * Takes one optimizer step. Losses come back a few steps later, so that the device is never kept waiting.
+   * @returns the records that have become known
+   * @throws {NotFiniteError} when a loss is not a number, naming its iteration; {DeviceLostError}, {OutOfMemoryError}
+   */
+  async step(): Promise<LossRecord[]> {
+    const { accumulate, clipNorm, clipValue } = this.recipe.gradients;
+    const lr = this.#schedule.rate(this.iteration);
+    const losses = Array.from({ length: accumulate }, () => this.#pass(accumulate));
+    if (clipValue > 0) clipByValue(this.engine, this.#optimizer.gradients(), clipValue);
+    if (clipNorm > 0) clipByNorm(this.engine, this.#optimizer.gradients(), clipNorm);
+    this.#optimizer.lr = lr;
+    this.#optimizer.step();
+    this.iteration++;
+    this.#ema?.update(this.iteration);
+    this.engine.commands.submit();
+    this.#inFlight.push({ iteration: this.iteration, lr, losses });
+    const windowEnds = this.#schedule.observe && this.iteration % this.recipe.schedule.window === 0;
+    return this.#settle(windowEnds ? 0 : IN_FLIGHT);
+  }
+
+  /** Waits until the device has done all steps. */
+  drain(): Promise<LossRecord[]> {
+    return this.#settle(0);
+  }
+
+  /** Runs `work` with the network as it is to be used: no dropout, averaged weights where the recipe averages. */
+  async evaluating<T>(work: (net: Net) => Promise<T>): Promise<T> {
+    this.net.train(false);
+    this.#ema?.swap();
+    try {
+      return await work(this.net);
+    } finally {
+      this.#ema?.swap();
+      this.net.train();
+    }
+  }
+
+  /**
+   * Drained first, so call drain() before to learn of the last losses.
+   * @throws {NotFiniteError} when a weight is not finite: such a state is not worth keeping
+   */
+  async state(): Promise<TrainerState> {
+    await this.drain();
+    const tensors: StateDict = new Map();
+    const add = (prefix: string, dict: StateDict) => {
+      for (const [name, tensor] of dict) tensors.set(`${prefix}.${name}`, tensor);
+    };
+    add('net', await this.net.stateDict());
+    add('optimizer', await this.#optimizer.stateDict());
+    if (this.#ema) add('ema', await this.#ema.stateDict());
+    for (const [name, { data }] of tensors) {
+      if (!data.every(Number.isFinite)) {
+        throw new NotFiniteError(`iteration ${this.iteration}: ${name} holds values that are not finite`);
+      }
+    }
+    const progress: Progress = {
+      iteration: this.iteration,
+      sampler: this.samples.state(),
+      noise: this.#noise.counter,
+      schedule: this.#schedule.state?.() ?? {},
+      recent: [...this.#recent],
+      window: [...this.#window],
+    };
+    return { tensors, progress };
+  }
+
+  /** Goes on from a state. @throws {FormatError} when it belongs to another network or optimizer */
+  restore({ tensors, progress }: TrainerState): void {
+    this.net.loadStateDict(part(tensors, 'net'));
+    this.#optimizer.loadStateDict(part(tensors, 'optimizer'), progress.iteration);
+    this.#ema?.loadStateDict(part(tensors, 'ema'));
+    this.iteration = progress.iteration;
+    this.samples.restore(progress.sampler);
+    this.#noise.counter = progress.noise;
+    this.#schedule.restore?.(progress.schedule);
+    this.#recent = [...progress.recent];
+    this.#window = [...progress.window];
+  }
+
+  dispose(): void {
+    this.#optimizer.dispose();
+    this.#ema?.dispose();
+    this.net.dispose();
+  }
+
+  /** One forward and backward pass; the gradients add up in the parameters. */
+  #pass(accumulate: number): Promise<number> {
+    const { engine, recipe } = this;
+    const batch = this.samples.next(recipe.data.batch);
+    using _scope = engine.scope();
+    using tape = engine.record();
+    const x = engine.tensor(batch.lrShape, batch.lr);
+    const target = engine.tensor(batch.hrShape, batch.hr);
+    const loss = this.#loss(this.net.forward(x), target);
+    tape.backward(loss, accumulate > 1 ? engine.tensor(loss.shape, [1 / accumulate]) : undefined);
+    const value = loss.item();
+    value.catch(() => {}); // awaited some steps later; until then a failure is not unhandled
+    return value;
+  }
+
+  #loss(y: Tensor, target: Tensor): Tensor {
+    const { name, eps, frames } = this.recipe.loss;
+    const middle = Math.floor(y.shape[2] / 2);
+    const seen = frames === 'all' ? y : slice(y, { axis: 2, start: middle, end: middle + 1 });
+    if (name === 'l1') return l1_loss(seen, target);
+    if (name === 'mse') return mse_loss(seen, target);
+    return charbonnier_loss(seen, target, { eps });
+  }
+
+  /** Takes back losses until at most `most` steps are under way. */
+  async #settle(most: number): Promise<LossRecord[]> {
+    const records: LossRecord[] = [];
+    while (this.#inFlight.length > most) {
+      const { iteration, lr, losses } = this.#inFlight.shift()!;
+      const values = await Promise.all(losses);
+      const loss = values.reduce((a, b) => a + b, 0) / values.length;
+      if (!Number.isFinite(loss)) {
+        throw new NotFiniteError(
+          `iteration ${iteration}: the loss is ${loss}. A smaller optimizer.lr, or gradients.clipNorm=1, may help`,
+        );
+      }
+      this.lastLoss = loss;
+      this.#recent.push(loss);
+      if (iteration % this.recipe.log.every === 0) {
+        const sum = this.#recent.reduce((a, b) => a + b, 0);
+        records.push({ iteration, loss: sum / this.#recent.length, lr });
+        this.#recent = [];
+      }
+      this.#observe(iteration, loss);
+    }
+    return records;
+  }
+
+  #observe(iteration: number, loss: number): void {
+    const [sum, count] = this.#window;
+    this.#window = [sum + loss, count + 1];
+    if (iteration % this.recipe.schedule.window !== 0) return;
+    this.#schedule.observe?.(this.#window[0] / this.#window[1]);
+    this.#window = [0, 0];
+  }
+}
+
+function makeSchedule({ schedule, optimizer: { lr }, iterations }: Recipe): Schedule {
+  const { name, steps, factor, last, warmup, patience } = schedule;
+  if (name === 'step') return stepRate(lr, steps, factor);
+  if (name === 'cosine') return cosineRate(lr, iterations, last, warmup);
+  if (name === 'plateau') return plateauRate(lr, factor, patience);
+  return constantRate(lr);
+}
+
+function part(tensors: StateDict, prefix: string): StateDict {
+  const own = [...tensors].filter(([name]) => name.startsWith(`${prefix}.`));
+  return new Map(own.map(([name, tensor]) => [name.slice(prefix.length + 1), tensor]));
+}
