@@ -44,12 +44,12 @@ export function note(line: string): void {
 export const packageVersion = (): string =>
   JSON.parse(readFileSync(join(projectFolder, 'package.json'), 'utf8')).version as string;
 
-/** Columns as wide as their widest cell; numbers, which is all but the first column, to the right. */
-export function table(rows: readonly (readonly string[])[]): string {
+/** Columns as wide as their widest cell. Numbers stand to the right: all but the first column, if not told otherwise. */
+export function table(rows: readonly (readonly string[])[], align: 'left' | 'right' = 'right'): string {
   const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
-  const line = (row: readonly string[]) =>
-    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join('  ');
-  return rows.map((row) => line(row).trimEnd()).join('\n');
+  const cell = (text: string, i: number) =>
+    i === 0 || align === 'left' ? text.padEnd(widths[i]) : text.padStart(widths[i]);
+  return rows.map((row) => row.map(cell).join('  ').trimEnd()).join('\n');
 }
 
 // --- options as commander parses them
