@@ -4,7 +4,7 @@ import { PNG } from 'pngjs';
 import { FormatError, ShapeError, UsageError } from '../engine/errors.ts';
 import { WriteError, writeFileAtomic } from './atomic.ts';
 import { complaint, runFfmpeg } from './ffmpeg.ts';
-import { probeVideo } from './video.ts';
+import { ACCURATE, probeVideo, readFrames } from './video.ts';
 
 /** Interleaved RGB: Uint8Array 0..255, or Uint16Array 0..65535 from 16-bit files. Grey is repeated, alpha dropped. */
 export interface Image {
@@ -29,12 +29,11 @@ export const isImageName = (path: string): boolean => READABLE.includes(extname(
 /** PNG by pngjs, everything else by ffmpeg. @throws {FormatError} for missing, truncated or foreign files */
 export async function readImage(path: string): Promise<Image> {
   if (extname(path).toLowerCase() === '.png') return decodePng(path, await readBytes(path));
-  const { width, height } = await probeVideo(path);
-  const raw = ['-frames:v', '1', '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-'];
-  const { stdout, stderr } = await runFfmpeg(['-v', 'error', '-nostdin', '-i', path, '-map', '0:V:0', ...raw]);
-  if (stdout.length !== 3 * width * height)
-    throw new FormatError(`${path}: not a whole picture (${complaint(stderr)})`);
-  return { width, height, data: new Uint8Array(stdout) };
+  const video = await probeVideo(path);
+  const { width, height, colour } = video;
+  const still = { ...video, colour: { ...colour, matrix: colour.matrix ?? 'smpte170m' } }; // pictures are BT.601 at any size
+  for await (const data of readFrames(still, { format: 'rgb24', count: 1 })) return { width, height, data };
+  throw new FormatError(`${path}: expected a picture, found none that can be decoded`);
 }
 
 /** Width and height, for PNG from its header alone. */
@@ -60,7 +59,19 @@ async function encodeImage(path: string, { width, height, data }: Image): Promis
   }
   const bytes = toEightBits(data);
   const input = ['-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', `${width}x${height}`, '-i', 'pipe:0'];
-  const args = ['-v', 'error', ...input, '-frames:v', '1', ...ENCODERS[kind], '-f', 'image2pipe', '-'];
+  const args = [
+    '-v',
+    'error',
+    ...input,
+    '-frames:v',
+    '1',
+    ...ENCODERS[kind],
+    '-sws_flags',
+    ACCURATE,
+    '-f',
+    'image2pipe',
+    '-',
+  ];
   const { code, stdout, stderr } = await runFfmpeg(args, bytes);
   if (code !== 0 || stdout.length === 0)
     throw new WriteError(`cannot write ${path}: ffmpeg failed: ${complaint(stderr)}`);

@@ -105,19 +105,23 @@ export function ssim(a: Values, b: Values, width: number, height: number, varian
   const [as, bs, squares, products] = Array.from({ length: 4 }, () => new Float64Array(width + 2 * pad));
   let total = 0;
   for (let y = 0; y < outHeight; y++) {
-    for (const sums of [as, bs, squares, products]) sums.fill(0);
-    for (let t = 0; t < taps.length; t++) {
-      const row = y + t - pad;
-      if (row < 0 || row >= height) continue;
-      const w = taps[t];
-      for (let x = 0, i = row * width; x < width; x++, i++) {
+    const first = Math.max(0, pad - y);
+    const last = Math.min(taps.length, height + pad - y);
+    for (let x = 0; x < width; x++) {
+      let [sa, sb, square, product] = [0, 0, 0, 0];
+      for (let t = first, i = (y + first - pad) * width + x; t < last; t++, i += width) {
+        const w = taps[t];
         const p = a[i];
         const q = b[i];
-        as[x + pad] += w * p;
-        bs[x + pad] += w * q;
-        squares[x + pad] += w * (p * p + q * q);
-        products[x + pad] += w * p * q;
+        sa += w * p;
+        sb += w * q;
+        square += w * (p * p + q * q);
+        product += w * p * q;
       }
+      as[x + pad] = sa;
+      bs[x + pad] = sb;
+      squares[x + pad] = square;
+      products[x + pad] = product;
     }
     for (let x = 0; x < outWidth; x++) {
       let [ma, mb, square, product] = [0, 0, 0, 0];

@@ -63,7 +63,11 @@ function mosaic(y: ArrayLike<number>, width: number, height: number): Float32Arr
   const out = new Float32Array(columns * rows);
   for (let r = 0; r < rows * block; r++) {
     const to = Math.floor(r / block) * columns;
-    for (let c = 0; c < columns * block; c++) out[to + Math.floor(c / block)] += y[r * width + c] / block ** 2;
+    for (let c = 0, from = r * width; c < columns; c++) {
+      let sum = 0;
+      for (const end = from + block; from < end; from++) sum += y[from];
+      out[to + c] += sum / block ** 2;
+    }
   }
   return out;
 }

@@ -1,27 +1,15 @@
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { commit, temporaryBeside, WriteError, writeFileAtomic } from '../../io/atomic.ts';
+import { mountTiny, unmount } from './tiny-disk.ts';
 
 let folder = '';
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'subpixel-'));
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
-
-/** A file system of 64 KiB, where this user may mount one. */
-function mountTiny(): string | undefined {
-  const tiny = join(folder, 'tiny');
-  mkdirSync(tiny);
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', tiny], { stdio: 'ignore' });
-    return tiny;
-  } catch {
-    return undefined;
-  }
-}
 
 describe('writeFileAtomic', () => {
   test('writes text, bytes and chunks, and replaces what stood there', async () => {
@@ -41,7 +29,7 @@ describe('writeFileAtomic', () => {
   });
 
   test('a full disk leaves the old file and nothing else', async (context) => {
-    const tiny = mountTiny();
+    const tiny = mountTiny(folder);
     if (!tiny) return context.skip('mounting a small file system needs root');
     try {
       const path = join(tiny, 'checkpoint');
@@ -54,7 +42,7 @@ describe('writeFileAtomic', () => {
       expect(readdirSync(tiny)).toEqual(['checkpoint']);
       expect(readFileSync(path, 'utf8')).toBe('the last good one');
     } finally {
-      execFileSync('umount', [tiny]);
+      unmount(tiny);
     }
   });
 });

@@ -18,6 +18,8 @@ import { findFfmpeg, runFfmpeg } from '../../io/ffmpeg.ts';
 import { countPackets, probeVideo, type RawFormat, rawFrameBytes, readFrames, type VideoInfo } from '../../io/video.ts';
 import { optionsLike, VideoWriter, writeVideo } from '../../io/video-writer.ts';
 
+import { mountTiny, unmount } from './tiny-disk.ts';
+
 let folder = '';
 const at = (name: string) => join(folder, name);
 beforeAll(() => {
@@ -52,11 +54,15 @@ describe('lossless round trips', () => {
     const video = await probeVideo(at(name));
     expect(video).toMatchObject({ width, height, fps, rgb: format === 'rgb24', hasAudio: false, rotation: 0 });
     expect(await read(video, format)).toEqual(frames);
-    expect(await read(video, format, 1, 2)).toEqual(frames.slice(1, 3));
+  });
+
+  test('a range of frames, the Y plane alone, a count', async () => {
+    const frames = noise('yuv420p', 7, 5, 5);
+    await writeVideo(at('range.mkv'), { width: 7, height: 5, fps, format: 'yuv420p' }, frames);
+    const video = await probeVideo(at('range.mkv'));
+    expect(await read(video, 'yuv420p', 1, 2)).toEqual(frames.slice(1, 3));
+    expect(await read(video, 'gray')).toEqual(frames.map((frame) => frame.subarray(0, 35)));
     expect(await countPackets(video)).toBe(5);
-    if (format === 'yuv420p') {
-      expect(await read(video, 'gray')).toEqual(frames.map((frame) => frame.subarray(0, width * height)));
-    }
   });
 
   test('full-range video keeps its bytes too', async () => {
@@ -125,6 +131,17 @@ describe('H.264', () => {
     expect(video).toMatchObject({ width: 8, height: 16 });
     expect(Math.abs(video.rotation)).toBe(90);
     expect(await read(video, 'rgb24')).toHaveLength(2);
+  });
+
+  test('a variable frame rate: every frame, or a constant rate with repetitions', async () => {
+    const source = ['-f', 'lavfi', '-i', 'testsrc=s=16x16:r=10:d=1', '-vf', "select='not(between(n,3,5))'"];
+    await runFfmpeg(['-nostdin', ...source, ...(await findFfmpeg()).everyFrame, '-c:v', 'ffv1', at('gaps.mkv')]);
+    const video = await probeVideo(at('gaps.mkv'));
+    expect(await read(video, 'gray')).toHaveLength(7);
+    const constant = [];
+    for await (const frame of readFrames(video, { format: 'gray', timing: 'constant' })) constant.push(frame);
+    expect(constant).toHaveLength(10);
+    expect(constant[3]).toEqual(constant[2]);
   });
 
   test('odd sizes', async () => {
@@ -205,6 +222,22 @@ describe('writing what cannot be written', () => {
     await expect(writeVideo(at('x.mp4'), options, [new Uint8Array(47)])).rejects.toThrow(ShapeError);
     await expect(writeVideo(at('x.mp4'), options, [])).rejects.toThrow('no frames were written');
     expect(listing()).toEqual(files);
+  });
+
+  test('a full disk', async (context) => {
+    const tiny = mountTiny(folder);
+    if (!tiny) return context.skip('mounting a small file system needs root');
+    try {
+      const frames = noise('rgb24', 128, 128, 8);
+      const error = await writeVideo(join(tiny, 'x.mkv'), { ...options, width: 128, height: 128 }, frames).catch(
+        (e) => e,
+      );
+      expect(error).toBeInstanceOf(WriteError);
+      expect(error.message).toContain('No space left');
+      expect(readdirSync(tiny)).toEqual([]);
+    } finally {
+      unmount(tiny);
+    }
   });
 
   test('names and sizes that make no sense', async () => {
