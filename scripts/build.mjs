@@ -1,11 +1,12 @@
-// Bundles what is run outside the tests as ES modules in dist/: the command line, and the adapter for scripts/probe.mjs.
+// Bundles what is run outside the tests as ES modules in dist/: the command line, the adapter for scripts/probe.mjs,
+// and the benchmark's side of a shared work list.
 // Shaders are inlined as text; packages stay outside. Types are checked by `npm run check`, not here.
 import { rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
 rmSync('dist', { recursive: true, force: true });
 await build({
-  entryPoints: ['cli/main.ts', 'io/gpu.ts'],
+  entryPoints: ['cli/main.ts', 'io/gpu.ts', 'bench/worklist-adapter.ts'],
   outdir: 'dist',
   outbase: '.',
   bundle: true,
