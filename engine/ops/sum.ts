@@ -36,7 +36,7 @@ function reduction(name: 'sum' | 'mean', weight: (terms: number) => number) {
     name,
     inputs: ['input'],
     filters: [],
-    attrs: {} as ReduceAttrs,
+    attrs: { axes: undefined } as ReduceAttrs,
     shape({ input }, attrs) {
       const gone = goneAxes(name, input, attrs);
       return input.filter((_, axis) => !gone[axis]);

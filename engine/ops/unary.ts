@@ -97,7 +97,7 @@ export const log = unary('log', { saves: 'input', keepsZero: false, attrs: {} })
 export const clamp = unary('clamp', {
   saves: 'input',
   keepsZero: false,
-  attrs: {} as { min?: number; max?: number },
+  attrs: { min: undefined, max: undefined } as { min?: number; max?: number },
   values({ min, max }) {
     const [low, high] = [min ?? Number.NEGATIVE_INFINITY, max ?? Number.POSITIVE_INFINITY];
     if ((min === undefined && max === undefined) || Number.isNaN(low) || Number.isNaN(high)) {
