@@ -10,3 +10,10 @@ export function accumulate(a: Tensor, b: Tensor): Tensor {
   a.engine.run(kernel, 'add', { bind: { a, b, out }, threads: out.bytes / 16, flops: out.bytes / 4 });
   return out;
 }
+
+/** A tensor of its own with the same values. */
+export function copy(x: Tensor): Tensor {
+  const out = x.engine.empty(x.shape, x.layout);
+  x.engine.run(kernel, 'copy', { bind: { a: x, out }, threads: out.bytes / 16 });
+  return out;
+}

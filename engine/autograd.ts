@@ -1,7 +1,7 @@
-import { accumulate } from './accumulate.ts';
+import { accumulate, copy } from './accumulate.ts';
 import type { Engine } from './engine.ts';
 import { ShapeError, SubpixelError, shapeText } from './errors.ts';
-import type { Tensor } from './tensor.ts';
+import type { Storage, Tensor } from './tensor.ts';
 
 /** One recorded operation. Inputs and output name edges of the graph; only `saved` keeps memory alive. */
 export interface Node {
@@ -48,15 +48,21 @@ export class Tape {
     try {
       for (let node = this.#nodes.pop(); node; node = this.#nodes.pop()) {
         const grad = grads.get(node.output);
-        if (grad) {
-          this.#step(node, grad, grads);
-          grads.delete(node.output);
-          grad.release();
+        try {
+          if (grad) this.#step(node, grad, grads);
+        } finally {
+          for (const x of node.saved) x.release();
         }
-        for (const x of node.saved) x.release();
+        grads.delete(node.output);
+        grad?.release();
       }
+      // An op may pass dy on as it is, but clipping writes into gradients: each leaf gets memory of its own.
+      const taken = new Set<Storage | undefined>([dy?.storage]);
       for (const [leaf, grad] of grads) {
-        if (leaf.isLeaf && leaf.tracked) leaf.setGrad(leaf.grad ? accumulate(leaf.grad, grad) : grad);
+        if (!leaf.isLeaf || !leaf.tracked || leaf.released) continue;
+        const own = leaf.grad ? accumulate(leaf.grad, grad) : taken.has(grad.storage) ? copy(grad) : grad;
+        taken.add(own.storage);
+        leaf.setGrad(own);
       }
     } finally {
       for (const grad of grads.values()) grad.release();
