@@ -128,22 +128,19 @@ export class Engine {
       throw new ShapeError(`shape ${shapeText(x.shape)} holds ${size(x.shape)} values, got ${data.length}`);
     }
     const values = data instanceof Float32Array && data.buffer instanceof ArrayBuffer ? data : Float32Array.from(data);
-    const plain = this.raw(values.byteLength);
+    using plain = this.raw(values.byteLength);
     this.commands.write(plain.block, values as Float32Array<ArrayBuffer>);
     this.run(layoutKernel, 'pack', { bind: { plain, out: x }, uniforms: plainStrides(x), threads: x.bytes / 16 });
-    plain.release();
   }
 
   async read(x: Tensor): Promise<Float32Array> {
-    const plain = this.raw(size(x.shape) * 4);
+    using plain = this.raw(size(x.shape) * 4);
     this.run(layoutKernel, 'unpack', {
       bind: { x, plain_out: plain },
       uniforms: plainStrides(x),
       threads: x.bytes / 16,
     });
-    const result = await this.readRaw(plain);
-    plain.release();
-    return new Float32Array(result);
+    return new Float32Array(await this.readRaw(plain));
   }
 
   /** The bytes of some storage; `bytes` may reach past it into its block (tests look behind tensors). */

@@ -1,7 +1,7 @@
 import wgsl from '../shaders/reduce.wgsl';
 import type { Engine } from './engine.ts';
 import { Kernel } from './kernel.ts';
-import { extent, type Storage, size, type Tensor } from './tensor.ts';
+import { type Storage, size, type Tensor } from './tensor.ts';
 
 const kernel = new Kernel('reduce', wgsl);
 /** Terms that one thread adds: enough work for a thread, and enough threads for a device. Fixed, so sums repeat. */
@@ -18,23 +18,29 @@ export function sumMiddle(
   out: Tensor | Storage,
   scale = 1,
 ): void {
-  let { middle } = view;
-  let from = x;
-  for (;;) {
-    const chunks = Math.ceil(middle / CHUNK);
-    const to = chunks === 1 ? out : engine.raw(view.outer * chunks * view.inner * 16);
-    const uniforms = { middle, inner: view.inner, chunks, scale: chunks === 1 ? scale : 1 };
-    engine.run(kernel, 'middle', {
-      bind: { x: from, out: to },
-      uniforms,
-      threads: view.outer * chunks * view.inner,
-      flops: view.outer * middle * view.inner * 4,
-    });
-    if (from !== x) (from as Storage).release();
-    if (chunks === 1) return;
-    from = to;
-    middle = chunks;
-  }
+  const { outer, middle, inner } = view;
+  const chunks = Math.ceil(middle / CHUNK);
+  if (chunks > 1) {
+    using parts = engine.raw(outer * chunks * inner * 16);
+    pass(engine, x, view, chunks, parts, 1);
+    sumMiddle(engine, parts, { outer, middle: chunks, inner }, out, scale);
+  } else pass(engine, x, view, chunks, out, scale);
+}
+
+function pass(
+  engine: Engine,
+  x: Tensor | Storage,
+  { outer, middle, inner }: { outer: number; middle: number; inner: number },
+  chunks: number,
+  out: Tensor | Storage,
+  scale: number,
+): void {
+  engine.run(kernel, 'middle', {
+    bind: { x, out },
+    uniforms: { middle, inner, chunks, scale },
+    threads: outer * chunks * inner,
+    flops: outer * middle * inner * 4,
+  });
 }
 
 /** Adds the four lanes of each vec4 of x, times scale, into the first lane of out. */
@@ -47,40 +53,51 @@ export function sumLanes(engine: Engine, x: Tensor | Storage, out: Tensor, scale
   });
 }
 
+interface Axis {
+  readonly length: number;
+  readonly gone: boolean;
+}
+
 /** scale · Σ of an image over the axes that `gone` marks; each of them stays with size 1. */
 export function sumAxes(engine: Engine, x: Tensor, gone: readonly boolean[], scale = 1): Tensor {
   const out = engine.empty(x.shape.map((n, axis) => (gone[axis] ? 1 : n)));
   const channelAxis = Math.min(x.shape.length, 2) - 1;
-  const channels = { length: Math.ceil(extent(x.shape, 'image').channels / 4), gone: gone[channelAxis] ?? true };
-  const positions = x.shape.map((length, axis) => ({ length, gone: gone[axis] }));
-  if (channelAxis >= 0) positions.splice(channelAxis, 1);
+  const all: Axis[] = x.shape.map((length, axis) => ({ length, gone: gone[axis] }));
+  const [channels] = channelAxis < 0 ? [{ length: 1, gone: false }] : all.splice(channelAxis, 1);
+  const quads = Math.ceil(channels.length / 4);
 
   // Neighbours in memory that go together are one axis; what is left alternates.
-  const axes: { length: number; gone: boolean }[] = [];
-  for (const { length, gone } of [...positions, channels]) {
-    if (length === 1) continue;
+  const axes: Axis[] = [];
+  for (const { length, gone } of [...all, { length: quads, gone: channels.gone }]) {
     const last = axes.at(-1);
-    if (last?.gone === gone) last.length *= length;
+    if (length === 1) continue;
+    if (last?.gone === gone) axes[axes.length - 1] = { length: last.length * length, gone };
     else axes.push({ length, gone });
   }
-
-  const product = (list: typeof axes) => size(list.map((a) => a.length));
-  let from: Tensor | Storage = x;
-  for (let k = axes.length - 1; k >= 0; k--) {
-    if (!axes[k].gone) continue;
-    const [outer, middle, inner] = [product(axes.slice(0, k)), axes[k].length, product(axes.slice(k + 1))];
-    const last = !channels.gone && !axes.slice(0, k).some((a) => a.gone);
-    const to = last ? out : engine.raw(outer * inner * 16);
-    sumMiddle(engine, from, { outer, middle, inner }, to, last ? scale : 1);
-    if (from !== x) (from as Storage).release();
-    axes[k].length = 1;
-    from = to;
-  }
   if (channels.gone) {
-    sumLanes(engine, from, out, scale);
-    if (from !== x) (from as Storage).release();
-  } else if (from === x) {
-    sumMiddle(engine, x, { outer: 1, middle: 1, inner: x.bytes / 16 }, out, scale); // nothing to add: a copy
-  }
+    using columns = engine.raw(out.bytes);
+    sumRuns(engine, x, axes, columns, 1);
+    sumLanes(engine, columns, out, scale);
+  } else sumRuns(engine, x, axes, out, scale);
   return out;
+}
+
+/** Sums over the axes that go, the innermost first. */
+function sumRuns(
+  engine: Engine,
+  x: Tensor | Storage,
+  axes: readonly Axis[],
+  out: Tensor | Storage,
+  scale: number,
+): void {
+  const product = (list: readonly Axis[]) => size(list.map((a) => a.length));
+  const at = axes.findLastIndex((a) => a.gone);
+  const [before, after] = [axes.slice(0, Math.max(at, 0)), axes.slice(at + 1)];
+  // Where nothing goes, a sum over one term is a copy.
+  const view = { outer: product(before), middle: at < 0 ? 1 : axes[at].length, inner: product(after) };
+  if (before.some((a) => a.gone)) {
+    using part = engine.raw(view.outer * view.inner * 16);
+    sumMiddle(engine, x, view, part);
+    sumRuns(engine, part, [...before, ...after], out, scale);
+  } else sumMiddle(engine, x, view, out, scale);
 }

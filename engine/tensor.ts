@@ -57,6 +57,10 @@ export class Storage {
   release(): void {
     if (--this.#refs === 0) this.engine.memory.release(this.block);
   }
+  /** `using scratch = engine.raw(bytes)` gives it back at the end of its block. */
+  [Symbol.dispose](): void {
+    this.release();
+  }
 }
 
 /** A float32 array on the device. Whoever creates it owns it: a scope, the tape, or a module. */

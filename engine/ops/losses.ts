@@ -28,7 +28,7 @@ function loss<A extends Record<string, number>>(name: (typeof KINDS)[number], at
       const { channels } = extent(x.shape, 'image');
       const masked = name === 'charbonnier_loss'; // of the others f(0) = 0
       const threads = Math.ceil(x.bytes / 16 / CHUNK);
-      const part = engine.raw(threads * 16);
+      using part = engine.raw(threads * 16);
       engine.run(kernel, 'terms', {
         bind: { x, target_: target, out: part },
         constants: masked ? { KIND, C4: Math.ceil(channels / 4), LANES: ((channels - 1) % 4) + 1 } : { KIND },
@@ -37,12 +37,10 @@ function loss<A extends Record<string, number>>(name: (typeof KINDS)[number], at
         flops: 3 * size(x.shape),
         label: name,
       });
-      const sum = engine.raw(16);
+      using sum = engine.raw(16);
       sumMiddle(engine, part, { outer: 1, middle: threads, inner: 1 }, sum);
       const out = engine.empty(shape);
       sumLanes(engine, sum, out, 1 / size(x.shape));
-      sum.release();
-      part.release();
       return out;
     },
     saves: ['input', 'target'],

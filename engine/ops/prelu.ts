@@ -43,7 +43,7 @@ export const prelu = defineOp({
     weight: () => {
       const C4 = quads(shape);
       const chunks = Math.ceil(x.bytes / 16 / C4 / CHUNK);
-      const part = engine.raw(chunks * C4 * 16);
+      using part = engine.raw(chunks * C4 * 16);
       engine.run(kernel, 'slope_gradient', {
         bind: { x, v: dy, out: part },
         constants: { C4 },
@@ -54,12 +54,10 @@ export const prelu = defineOp({
       });
       const out = engine.empty(weight.shape);
       if (shared(weight.shape)) {
-        const sum = engine.raw(16);
+        using sum = engine.raw(16);
         sumMiddle(engine, part, { outer: 1, middle: chunks * C4, inner: 1 }, sum);
         sumLanes(engine, sum, out);
-        sum.release();
       } else sumMiddle(engine, part, { outer: 1, middle: chunks, inner: C4 }, out);
-      part.release();
       return out;
     },
   }),
