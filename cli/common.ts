@@ -5,6 +5,7 @@ import { Engine } from '../engine/engine.ts';
 import { UsageError } from '../engine/errors.ts';
 import { projectFolder } from '../io/folders.ts';
 import { type DeviceChoice, nodeGpu } from '../io/gpu.ts';
+import { nearest } from '../train/near.ts';
 
 /** What every command takes. */
 export interface CommonOptions {
@@ -86,9 +87,14 @@ export function jsonObject(text: string): Record<string, unknown> {
 }
 
 /** Looks a name up. @throws {UsageError} that lists what exists */
-export function lookUp<T>(what: string, name: string, known: Readonly<Record<string, T>>): T {
+export function lookUp<T>(
+  what: string,
+  name: string,
+  known: Readonly<Record<string, T>>,
+  others: readonly string[] = [],
+): T {
   if (Object.hasOwn(known, name)) return known[name];
-  throw new UsageError(`no ${what} is called "${name}"; there are: ${Object.keys(known).sort().join(', ')}`);
+  throw new UsageError(`no ${what} is called "${name}"${nearest(name, [...Object.keys(known), ...others])}`);
 }
 
 // --- interruption

@@ -13,7 +13,14 @@ export interface NetOptions {
   readonly seed: number;
 }
 
-export const netEntry = (name: string): NetEntry => lookUp('network', name, nets);
+/** @param others names that the command takes too @throws {UsageError} that lists what there is */
+export const netEntry = (name: string, others: readonly string[] = []): NetEntry =>
+  lookUp('network', name, nets, others);
+
+/** @throws {UsageError} when the user asks for a scale that the network does not have */
+export function refuseOtherScale({ config }: Net, scale: number): void {
+  if (config.scale !== scale) throw new UsageError(`--scale ${scale}: this network enlarges ${config.scale} times`);
+}
 
 /**
  * Builds a network for inference. A file of weights says how it was built; without one the weights are the first ones

@@ -179,9 +179,13 @@ export async function compareClip(
     all.push(compareFrame(hr, sr.value, protocol));
   }
   if (!(await results.next()).done) throw new ShapeError(`expected ${all.length} frames, got more`);
-  const perFrame = all.slice(protocol.skipHead, all.length - protocol.skipTail);
+  return clipScore(all, protocol);
+}
+
+/** Means over the frames that the protocol does not skip. @throws {UsageError} when it leaves none */
+export function clipScore(all: readonly FrameScore[], { skipHead, skipTail }: Protocol): ClipScore {
+  const perFrame = all.slice(skipHead, Math.max(all.length - skipTail, skipHead));
   if (perFrame.length === 0) {
-    const { skipHead, skipTail } = protocol;
     throw new UsageError(`no frame to compare: ${all.length} frames, of which ${skipHead} + ${skipTail} are skipped`);
   }
   const mean = (key: keyof FrameScore) => perFrame.reduce((sum, score) => sum + score[key], 0) / perFrame.length;

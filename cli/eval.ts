@@ -1,0 +1,163 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Clip, openClip } from '../io/clip.ts';
+import { toPlanes } from '../train/colour.ts';
+import { DEGRADATIONS, type Degradation } from '../train/degrade.ts';
+import { type ClipEvaluation, type EvaluateOptions, evaluateClip } from '../train/evaluate.ts';
+import type { InferOptions } from '../train/infer.ts';
+import { DEFAULT_PROTOCOL, type Picture, PROTOCOLS, type Protocol } from '../train/metrics.ts';
+import { bytes, type CommonOptions, lookUp, note, openEngine, report, shared, table, wholeNumber } from './common.ts';
+import { loadNet, netEntry, refuseOtherScale } from './net.ts';
+import { startProgress } from './progress.ts';
+
+interface Options extends CommonOptions {
+  readonly weights?: string;
+  readonly scale: number;
+  readonly degradation: Degradation;
+  readonly protocol?: string;
+  readonly crop?: number;
+  readonly channel?: Protocol['channel'];
+  readonly quantise?: Protocol['quantise'];
+  readonly ssim?: Protocol['ssimVariant'];
+  readonly skip?: readonly [number, number];
+  readonly frames?: number;
+  readonly memory?: number;
+  readonly tile?: number;
+  readonly keep?: number;
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command('eval <net> <clips...>')
+    .description('PSNR and SSIM of a network, or of "bicubic", on clips (files or folders of pictures)')
+    .option('--weights <file>', 'weights.safetensors of a training run')
+    .option('--scale <factor>', 'how much smaller the low resolution is', wholeNumber(2), 4)
+    .addOption(
+      new Option('--degradation <kind>', 'how low resolution is made').choices(DEGRADATIONS).default('bicubic'),
+    )
+    .option('--protocol <name>', `what follows, as in a paper: ${Object.keys(PROTOCOLS).join(', ')}`)
+    .option('--crop <pixels>', 'border left out of the comparison (default: 8)', wholeNumber(0))
+    .addOption(new Option('--channel <channel>', 'what is compared (default: y)').choices(['y', 'rgb']))
+    .addOption(
+      new Option('--quantise <how>', 'the result to 8 bits (default: round)').choices(['round', 'truncate', 'none']),
+    )
+    .addOption(new Option('--ssim <variant>', 'its window (default: matlab)').choices(['matlab', 'skimage', 'pytorch']))
+    .option('--skip <frames>', 'frames left out at each end, or at the head,tail (default: 0)', skipPair)
+    .option('--frames <count>', 'only the first frames of each clip', wholeNumber(1))
+    .option('--memory <size>', 'most device memory in use, such as 2GB', bytes)
+    .option('--tile <pixels>', 'edge of a tile in low resolution (default: what fits)', wholeNumber(1))
+    .option('--keep <frames>', 'centre frames taken from each window', wholeNumber(1))
+    .action(run);
+  shared(command, {
+    json: true,
+    examples: [
+      'subpixel eval bicubic --scale 4 --crop 8 --channel y clips/*.mkv',
+      'subpixel eval fstrn --weights run/weights.safetensors --frames 20 city.mp4 calendar/',
+    ],
+  });
+}
+
+async function run(name: string, paths: string[], options: Options): Promise<void> {
+  const { scale, degradation } = options;
+  const protocol = protocolOf(options);
+  const clips: Clip[] = [];
+  if (name !== 'bicubic') netEntry(name, ['bicubic']);
+  for (const path of paths) clips.push(await openClip(path)); // all of them, before any work
+  const judged = name === 'bicubic' ? undefined : await openNet(name, options);
+  const results: { name: string; result: ClipEvaluation }[] = [];
+  for (const clip of clips) {
+    const total = Math.min(clip.frameCount ?? Number.POSITIVE_INFINITY, options.frames ?? Number.POSITIVE_INFINITY);
+    const progress = startProgress(clip.name, Number.isFinite(total) ? total : undefined, 'frames');
+    const evaluate: EvaluateOptions = { scale, degradation, protocol, net: judged, onFrame: progress.update };
+    const result = await evaluateClip(frames(clip, protocol, options.frames, judged?.net.config.channels), evaluate);
+    progress.stop();
+    results.push({ name: clip.name, result });
+  }
+  const summary = summarise(name, options, protocol, results);
+  report(options, summary, () => text(name, summary));
+}
+
+async function openNet(name: string, options: Options): Promise<NonNullable<EvaluateOptions['net']>> {
+  const { weights, seed, memory, tile, keep } = options;
+  if (weights === undefined) note(`${name}: no --weights, so these are the first weights of seed ${seed}`);
+  const engine = await openEngine(options.device);
+  const net = await loadNet(engine, name, { weights, seed });
+  refuseOtherScale(net, options.scale);
+  const infer: InferOptions = { window: netEntry(name).window, memoryBytes: memory, tile, keep };
+  return { engine, net, infer };
+}
+
+function protocolOf(options: Options): Protocol {
+  const base = options.protocol === undefined ? DEFAULT_PROTOCOL : lookUp('protocol', options.protocol, PROTOCOLS);
+  const { crop, skip, channel, quantise, ssim } = options;
+  return {
+    channel: channel ?? base.channel,
+    border: crop === undefined ? base.border : [crop, crop, crop, crop],
+    skipHead: skip?.[0] ?? base.skipHead,
+    skipTail: skip?.[1] ?? base.skipTail,
+    quantise: quantise ?? base.quantise,
+    ssimVariant: ssim ?? base.ssimVariant,
+  };
+}
+
+/** Y where only Y is needed and the file stores it, which is then untouched; else planes of RGB. */
+async function* frames(clip: Clip, { channel }: Protocol, count: number | undefined, channels = 1) {
+  const stored = clip.video !== undefined && !clip.video.rgb;
+  const format = channel === 'y' && channels === 1 && stored ? 'y' : 'rgb';
+  for await (const { width, height, data } of clip.frames({ format, count })) {
+    yield { width, height, data: format === 'y' ? data : toPlanes(data) } satisfies Picture;
+  }
+}
+
+function summarise(
+  name: string,
+  { scale, degradation, weights }: Options,
+  protocol: Protocol,
+  results: readonly { name: string; result: ClipEvaluation }[],
+) {
+  const clips = results.map(({ name: clip, result: { width, height, bicubic, net } }) => {
+    const { frames, psnr, ssim } = net ?? bicubic;
+    const beside = net && { bicubic: { psnr: bicubic.psnr, ssim: bicubic.ssim }, gain: psnr - bicubic.psnr };
+    return { name: clip, frames, width, height, psnr, ssim, ...beside };
+  });
+  const mean = (value: (clip: (typeof clips)[number]) => number) =>
+    clips.reduce((sum, clip) => sum + value(clip) / clips.length, 0);
+  const beside = name !== 'bicubic' && {
+    bicubic: { psnr: mean((c) => c.bicubic?.psnr ?? 0), ssim: mean((c) => c.bicubic?.ssim ?? 0) },
+    gain: mean((c) => c.gain ?? 0),
+  };
+  return {
+    net: name,
+    weights: weights ?? null,
+    protocol: described({ scale, degradation }, protocol),
+    clips,
+    mean: { psnr: mean((c) => c.psnr), ssim: mean((c) => c.ssim), ...beside },
+  };
+}
+
+/** In the words of the command line. */
+function described(made: { scale: number; degradation: Degradation }, protocol: Protocol) {
+  const { border, channel, quantise, ssimVariant, skipHead, skipTail } = protocol;
+  const crop = border.every((n) => n === border[0]) ? border[0] : border;
+  const skip = [skipHead, skipTail];
+  return { ...made, lowResolution: '8 bit', channel, luma: 'BT.601', crop, quantise, ssim: ssimVariant, skip };
+}
+
+function text(name: string, { protocol, clips, mean }: ReturnType<typeof summarise>): string {
+  const alone = name === 'bicubic';
+  const head = ['clip', 'frames', `${name} dB`, 'SSIM', ...(alone ? [] : ['bicubic dB', 'SSIM', 'gain dB'])];
+  const row = (label: string, count: string, c: Pick<(typeof clips)[number], 'psnr' | 'ssim' | 'bicubic' | 'gain'>) => [
+    ...[label, count, c.psnr.toFixed(2), c.ssim.toFixed(4)],
+    ...(c.bicubic ? [c.bicubic.psnr.toFixed(2), c.bicubic.ssim.toFixed(4), (c.gain ?? 0).toFixed(2)] : []),
+  ];
+  const rows = clips.map((clip) => row(clip.name, String(clip.frames), clip));
+  const settings = Object.entries(protocol).map(([key, value]) => `${key} ${value}`);
+  return `${table([head, ...rows, row('mean', '', mean)])}\n${settings.join('; ')}`;
+}
+
+function skipPair(text: string): [number, number] {
+  const [head, tail = head, ...more] = text.split(',').map(Number);
+  if (more.length > 0 || ![head, tail].every((n) => Number.isSafeInteger(n) && n >= 0)) {
+    throw new InvalidArgumentError(`expected a number of frames, or two as in 2,3; got "${text}"`);
+  }
+  return [head, tail];
+}
