@@ -1,0 +1,99 @@
+import type { Command } from 'commander';
+import { UsageError } from '../engine/errors.ts';
+import { openRun, type RunRequest, train } from '../io/training-run.ts';
+import { override } from '../train/overrides.ts';
+import { type Recipe, recipeNamed, recipes } from '../train/recipes.ts';
+import { type CommonOptions, note, openEngine, report, shared, wholeNumber } from './common.ts';
+import { TrainingProgress } from './training-progress.ts';
+
+interface TrainOptions extends CommonOptions {
+  readonly data: string[];
+  readonly val: string[];
+  readonly iters?: number;
+  readonly batch?: number;
+  readonly out?: string;
+  readonly stopAfter?: number;
+  readonly resume?: boolean;
+  readonly set: string[];
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command('train <recipe>')
+    .summary('train a network on video')
+    .description(
+      `Trains a network as a recipe says: ${Object.keys(recipes).join(', ')}. Ctrl-C saves; --resume goes on from there, ` +
+        'to the same bits. Without --val the last part of each clip is held out and never trained on.',
+    )
+    .option('--data <clips...>', 'video files, folders of pictures, or folders of either', [])
+    .option('--val <clips...>', 'clips to measure PSNR on', [])
+    .option('--iters <n>', 'optimizer steps', wholeNumber(1))
+    .option('--batch <n>', 'samples in one forward pass', wholeNumber(1))
+    .option('--out <folder>', 'run folder (default: runs/<recipe>)')
+    .option('--stop-after <n>', 'end at iteration n as an interruption would', wholeNumber(1))
+    .option('--resume', 'go on with the run in --out')
+    .option('--set <key=value...>', 'change a setting of the recipe, such as net.width=32', []);
+  shared(command, {
+    json: true,
+    examples: [
+      'subpixel train fstrn-small --data clips/ --out runs/first',
+      'subpixel train fstrn-small --data clips/ --out runs/first --resume',
+      'subpixel train fstrn --data a.mp4 b.mkv --val c.mp4 --set net.width=32 optimizer.lr=3e-4',
+    ],
+  }).action(async (name: string, options: TrainOptions) => {
+    const seedGiven = command.getOptionValueSource('seed') === 'cli';
+    await run(name, { ...options, seed: seedGiven ? options.seed : undefined });
+  });
+}
+
+type Given = Omit<TrainOptions, 'seed'> & { seed?: number };
+
+async function run(name: string, options: Given): Promise<void> {
+  const stop = interruption();
+  const progress = new TrainingProgress();
+  try {
+    const training = await openRun({ ...requestOf(name, options), onLoad: (loaded) => progress.loading(loaded) });
+    progress.begin(training);
+    const finished = await train(training, progress, { stopAfter: options.stopAfter, signal: stop.signal });
+    progress.end();
+    const { trainer, folder } = training;
+    const { iteration } = trainer;
+    const score = (await folder.metrics()).findLast((metric) => 'psnr' in metric);
+    const result = { out: folder.path, iteration, iterations: trainer.recipe.iterations, finished, score };
+    report(options, result, () =>
+      finished ? `done: ${folder.path}/report.html` : `stopped at iteration ${iteration}; --resume goes on from there`,
+    );
+    if (stop.signal.aborted) process.stdout.write('', () => process.exit(130));
+  } finally {
+    progress.end();
+    stop.forget();
+  }
+}
+
+function requestOf(name: string, { data, val, out, resume, set, iters, batch, seed, device }: Given): RunRequest {
+  const named = recipeNamed(name);
+  const settings = [...set];
+  for (const [key, value] of Object.entries({ iterations: iters, 'data.batch': batch, seed })) {
+    if (value !== undefined) settings.push(`${key}=${value}`);
+  }
+  const recipe = (started?: Recipe): Recipe => {
+    if (started && started.name !== name) {
+      throw new UsageError(`a resumed run keeps its recipe: expected ${started.name}, got ${name}`);
+    }
+    return override(started ?? named, settings);
+  };
+  const openEngineHere = () => openEngine(device);
+  return { recipe, data, val, out: out ?? `runs/${name}`, resume: resume ?? false, openEngine: openEngineHere };
+}
+
+/** The first Ctrl-C (or SIGTERM) asks for an orderly end with a checkpoint, the second ends at once. */
+function interruption(): { signal: AbortSignal; forget: () => void } {
+  const controller = new AbortController();
+  const stop = () => {
+    if (controller.signal.aborted) process.exit(130);
+    note('\nsaving a checkpoint (once more: stop at once)');
+    controller.abort();
+  };
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  return { signal: controller.signal, forget: () => process.off('SIGINT', stop).off('SIGTERM', stop) };
+}

@@ -1,0 +1,88 @@
+import { SingleBar } from 'cli-progress';
+import pc from 'picocolors';
+import type { LoadProgress } from '../io/load-clips.ts';
+import type { TrainingRun } from '../io/training-run.ts';
+import type { ScoreRecord } from '../train/loop.ts';
+import type { LossRecord, Trainer } from '../train/trainer.ts';
+import { note } from './common.ts';
+
+/** Shows a training run on stderr: a bar on a terminal, plain lines in a pipe. */
+export class TrainingProgress {
+  #trainer: Trainer | undefined;
+  #bar: SingleBar | undefined;
+  #score = '';
+  #rate = 0;
+  #loadedShown = 0;
+
+  loading = ({ framesDone, framesTotal, clip }: LoadProgress): void => {
+    if (process.stderr.isTTY) {
+      const last = framesDone === framesTotal;
+      if (!last && performance.now() - this.#loadedShown < 100) return;
+      this.#loadedShown = performance.now();
+      process.stderr.write(`\r\x1b[Kreading clips: frame ${framesDone} of ${framesTotal} (${clip})${last ? '\n' : ''}`);
+    } else if (framesDone === framesTotal) note(`read ${framesTotal} frames`);
+  };
+
+  begin({ trainer, info, footage, remarks }: TrainingRun): void {
+    this.#trainer = trainer;
+    const { recipe, net } = trainer;
+    const count = (clips: TrainingRun['footage']['training']) => clips.reduce((n, { frames }) => n + frames.length, 0);
+    for (const remark of remarks) note(pc.yellow(remark));
+    note(
+      `${recipe.name}: ${net.parameterCount().toLocaleString('en')} parameters on ${info.device}; ` +
+        `training on ${count(footage.training)} frames, ${count(footage.heldOut)} held out`,
+    );
+    if (trainer.iteration > 0) note(`going on at iteration ${trainer.iteration} of ${recipe.iterations}`);
+    if (!process.stderr.isTTY) return;
+    this.#bar = new SingleBar({
+      format: `{bar} {value}/{total}  loss {loss}  {rate} it/s  {left} left{score}`,
+      barsize: 24,
+      barCompleteChar: '█',
+      barIncompleteChar: '░',
+      hideCursor: true,
+      gracefulExit: false,
+    });
+    this.#bar.start(recipe.iterations, trainer.iteration, { loss: '…', rate: '…', left: '…', score: '' });
+  }
+
+  step = (rate: number): void => {
+    const { iteration, lastLoss } = this.#trainer!;
+    this.#rate = rate;
+    this.#bar?.update(iteration, {
+      loss: Number.isNaN(lastLoss) ? '…' : lastLoss.toFixed(5),
+      rate: rate.toFixed(2),
+      left: this.#left(),
+      score: this.#score,
+    });
+  };
+
+  loss = ({ iteration, loss }: LossRecord): void => {
+    if (this.#bar) return;
+    const { iterations } = this.#trainer!.recipe;
+    note(
+      `iteration ${iteration}/${iterations}  loss ${loss.toFixed(5)}  ${this.#rate.toFixed(2)} it/s  ${this.#left()} left`,
+    );
+  };
+
+  score = ({ iteration, psnr, bicubic }: ScoreRecord): void => {
+    const gain = psnr - bicubic;
+    const signed = `${gain >= 0 ? '+' : ''}${gain.toFixed(2)} dB`;
+    this.#score = `  held out ${psnr.toFixed(2)} dB (${signed})`;
+    if (!this.#bar)
+      note(`iteration ${iteration}  held out ${psnr.toFixed(2)} dB, bicubic ${bicubic.toFixed(2)} dB: ${signed}`);
+  };
+
+  end(): void {
+    this.#bar?.stop();
+    this.#bar = undefined;
+  }
+
+  #left(): string {
+    const { iteration, recipe } = this.#trainer!;
+    if (!(this.#rate > 0)) return '…';
+    const seconds = Math.round((recipe.iterations - iteration) / this.#rate);
+    const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+    const two = (n: number) => String(n).padStart(2, '0');
+    return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+  }
+}

@@ -1,0 +1,76 @@
+import { FormatError, NotFiniteError } from '../engine/errors.ts';
+import type { HostTensor, StateDict } from '../engine/nn/module.ts';
+import type { Recipe } from '../train/recipes.ts';
+import type { Progress, TrainerState } from '../train/trainer.ts';
+import { readSafetensors, type StoredTensor, type TensorFile, writeSafetensors } from './safetensors.ts';
+
+// Two kinds of file, both safetensors, told apart by `format` in their metadata: a checkpoint holds all that a run needs to
+// go on, weights hold a network and its settings. Neither holds a time or a path: equal runs give equal bytes.
+const CHECKPOINT = 'subpixel-checkpoint-1';
+const WEIGHTS = 'subpixel-weights-1';
+
+export interface Checkpoint extends TrainerState {
+  readonly recipe: Recipe;
+}
+
+/** Atomic: whatever happens, the path holds the old checkpoint or the new one. @throws {WriteError} */
+export async function saveCheckpoint(path: string, { tensors, progress }: TrainerState, recipe: Recipe): Promise<void> {
+  const metadata = { format: CHECKPOINT, recipe: JSON.stringify(recipe), progress: JSON.stringify(progress) };
+  await writeSafetensors(path, tensors, metadata);
+}
+
+/** @throws {FormatError} for a file that is missing, truncated, foreign or damaged */
+export async function readCheckpoint(path: string): Promise<Checkpoint> {
+  const file = await readSafetensors(path);
+  if (file.metadata.format !== CHECKPOINT) {
+    throw new FormatError(`${path}: expected a checkpoint to go on from, found ${describe(file)}`);
+  }
+  const recipe = json<Recipe>(path, file, 'recipe');
+  const progress = json<Progress>(path, file, 'progress');
+  if (!Number.isSafeInteger(progress.iteration) || !progress.sampler || !recipe.net) {
+    throw new FormatError(`${path}: its metadata is not that of a checkpoint`);
+  }
+  return { recipe, progress, tensors: stateDict(path, file.tensors) };
+}
+
+/** The network alone: averaged weights where the run averages. Metadata names the net and all its settings. */
+export async function saveWeights(path: string, { tensors, progress }: TrainerState, recipe: Recipe): Promise<void> {
+  const { name, ...config } = recipe.net;
+  const metadata = {
+    ...{ format: WEIGHTS, net: name, config: JSON.stringify(config) },
+    ...{ recipe: recipe.name, iteration: String(progress.iteration), degradation: recipe.data.degradation },
+  };
+  await writeSafetensors(path, usable(tensors), metadata);
+}
+
+function usable(tensors: StateDict): StateDict {
+  const prefix = [...tensors.keys()].some((name) => name.startsWith('ema.')) ? 'ema.' : 'net.';
+  const own = [...tensors].filter(([name]) => name.startsWith(prefix));
+  return new Map(own.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
+}
+
+function stateDict(path: string, tensors: ReadonlyMap<string, StoredTensor>): StateDict {
+  return new Map(
+    Array.from(tensors, ([name, { dtype, shape, data }]): [string, HostTensor] => {
+      if (typeof data[0] === 'bigint') throw new FormatError(`${path}: ${name} holds ${dtype}, expected floats`);
+      const values = data instanceof Float32Array ? data : Float32Array.from(data as Float64Array);
+      if (!values.every(Number.isFinite)) {
+        throw new NotFiniteError(`${path}: ${name} holds values that are not finite`);
+      }
+      return [name, { shape, data: values }];
+    }),
+  );
+}
+
+function json<T>(path: string, { metadata }: TensorFile, key: string): T {
+  try {
+    const value = JSON.parse(metadata[key]);
+    if (value && typeof value === 'object') return value;
+  } catch {
+    // told below
+  }
+  throw new FormatError(`${path}: its metadata has no readable ${key}`);
+}
+
+const describe = ({ metadata, tensors }: TensorFile): string =>
+  metadata.format === WEIGHTS ? 'the weights of a network' : `${tensors.size} tensors of another program`;

@@ -1,0 +1,124 @@
+import { appendFile, mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FormatError, UsageError } from '../engine/errors.ts';
+import type { ScoreRecord } from '../train/loop.ts';
+import type { Recipe } from '../train/recipes.ts';
+import type { LossRecord } from '../train/trainer.ts';
+import { WriteError, writeFileAtomic } from './atomic.ts';
+
+/** What a run was started with. */
+export interface RunInfo {
+  readonly recipe: Recipe;
+  /** Absolute paths. */
+  readonly data: readonly string[];
+  readonly val: readonly string[];
+  /** Frames of all training clips, so that a resumed run notices other clips under the same names. */
+  readonly frames: number;
+  /** The adapter: another one gives other bits. */
+  readonly device: string;
+}
+
+/** A line of metrics.jsonl; `rate` in iterations per second. */
+export type Metric = (LossRecord & { readonly rate: number }) | ScoreRecord;
+
+/**
+ * The folder of one training run: recipe.json, checkpoint.safetensors, weights.safetensors, metrics.jsonl, samples/ and
+ * report.html.
+ */
+export class RunFolder {
+  private constructor(readonly path: string) {}
+
+  /** @throws {UsageError} when there is something in it: a run never overwrites another */
+  static async create(path: string): Promise<RunFolder> {
+    const there = await entries(path);
+    if (there.length > 0) {
+      const what = there.includes('recipe.json') ? 'a training run is there' : `it holds ${there[0]}`;
+      throw new UsageError(`${path} is not empty: ${what}. Choose another --out, or go on with --resume`);
+    }
+    await makeFolder(path);
+    return new RunFolder(path);
+  }
+
+  /** Opens a run to go on with. Undefined where none was started. @throws {UsageError} for a folder of something else */
+  static async find(path: string): Promise<RunFolder | undefined> {
+    const there = (await entries(path)).filter((name) => !name.startsWith('.tmp-')); // left by a kill
+    if (there.length === 0) return undefined;
+    if (!there.includes('recipe.json')) throw new UsageError(`${path}: expected a training run, found ${there[0]}`);
+    return new RunFolder(path);
+  }
+
+  file(name: string): string {
+    return join(this.path, name);
+  }
+
+  async has(name: string): Promise<boolean> {
+    return (await entries(this.path)).includes(name);
+  }
+
+  async writeInfo(info: RunInfo): Promise<void> {
+    await writeFileAtomic(this.file('recipe.json'), `${JSON.stringify(info, null, 2)}\n`);
+  }
+
+  async readInfo(): Promise<RunInfo> {
+    const path = this.file('recipe.json');
+    try {
+      const info = JSON.parse(await readFile(path, 'utf8')) as RunInfo;
+      if (info.recipe?.net && Array.isArray(info.data) && Array.isArray(info.val)) return info;
+    } catch {
+      // told below
+    }
+    throw new FormatError(`${path}: not the recipe of a training run`);
+  }
+
+  /** @throws {WriteError} */
+  async append(metric: Metric): Promise<void> {
+    const path = this.file('metrics.jsonl');
+    try {
+      await appendFile(path, `${JSON.stringify(metric)}\n`);
+    } catch (error) {
+      throw new WriteError(`cannot write ${path}: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  /** All whole lines; a kill may have torn the last one. */
+  async metrics(): Promise<Metric[]> {
+    const text = await readFile(this.file('metrics.jsonl'), 'utf8').catch(() => '');
+    return text.split('\n').flatMap((line): Metric[] => {
+      try {
+        return line ? [JSON.parse(line)] : [];
+      } catch {
+        return [];
+      }
+    });
+  }
+
+  /** Forgets what came after the checkpoint: it will come again. */
+  async forgetAfter(iteration: number): Promise<void> {
+    const kept = (await this.metrics()).filter((metric) => metric.iteration <= iteration);
+    await writeFileAtomic(this.file('metrics.jsonl'), kept.map((metric) => `${JSON.stringify(metric)}\n`).join(''));
+  }
+
+  /** The path of a picture of the run so far. */
+  async sampleFile(iteration: number): Promise<string> {
+    await makeFolder(this.file('samples'));
+    return this.file(`samples/${String(iteration).padStart(6, '0')}.png`);
+  }
+}
+
+async function entries(path: string): Promise<string[]> {
+  try {
+    return await readdir(path);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return [];
+    throw new UsageError(`${path}: expected a folder${code === 'ENOTDIR' ? ', found a file' : ` (${message})`}`);
+  }
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    throw new WriteError(`cannot make the folder ${path}: ${(error as Error).message}`, { cause: error });
+  }
+}
