@@ -57,9 +57,9 @@ export class Engine {
   #staging: GPUBuffer[] = [];
 
   private constructor(readonly device: Device) {
-    this.memory = new Memory(device);
-    this.pipelines = new Pipelines(device);
     this.commands = new Commands(device);
+    this.memory = new Memory(device, () => this.commands.submit());
+    this.pipelines = new Pipelines(device);
     this.validator = knobs.validate ? new Validator() : undefined;
   }
 
@@ -78,9 +78,10 @@ export class Engine {
 
   /** A tensor whose values nobody has written yet. */
   empty(shape: Shape, layout: Layout = 'image'): Tensor {
-    const bytes = extent(shape, layout).elements * 4;
-    if (!(bytes > 0)) throw new ShapeError(`a tensor needs sizes of 1 or more, got ${shapeText(shape)}`);
-    return this.own(new Tensor(this.raw(bytes), [...shape], layout));
+    if (shape.some((n) => !Number.isInteger(n) || n < 1)) {
+      throw new ShapeError(`a tensor needs whole sizes of 1 or more, got ${shapeText(shape)}`);
+    }
+    return this.own(new Tensor(this.raw(extent(shape, layout).elements * 4), [...shape], layout));
   }
 
   /** Device memory without a shape. */
@@ -140,7 +141,9 @@ export class Engine {
       uniforms: plainStrides(x),
       threads: x.bytes / 16,
     });
-    return new Float32Array(await this.readRaw(plain));
+    const values = new Float32Array(await this.readRaw(plain));
+    await this.validator?.check();
+    return values;
   }
 
   /** The bytes of some storage; `bytes` may reach past it into its block (tests look behind tensors). */

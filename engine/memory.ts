@@ -42,6 +42,8 @@ export class Memory {
 
   constructor(
     readonly device: Device,
+    /** Submits what is recorded: it may still use blocks that are free by now. */
+    readonly flush: () => void,
     /** Most bytes that may be live at once. */
     public budget = Number.POSITIVE_INFINITY,
   ) {}
@@ -102,6 +104,7 @@ export class Memory {
 
   /** Gives all free blocks back to the device. */
   trim(): void {
+    this.flush();
     for (const list of this.#free.values()) for (const block of list) block.buffer.destroy();
     this.#free.clear();
     this.#pooled = 0;
