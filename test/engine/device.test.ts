@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { DeviceLostError } from '../../engine/errors.ts';
+import { mul } from '../../engine/ops/binary.ts';
+import { sum } from '../../engine/ops/sum.ts';
+import { testEngine } from '../ops/engine.ts';
+
+describe('a lost device', () => {
+  it('is what every later wait says', async () => {
+    const engine = await testEngine();
+    const x = engine.tensor([1, 3, 4, 4], new Float32Array(48).fill(1));
+    expect(await sum(x).item()).toBe(48);
+    engine.device.gpu.destroy();
+    const y = mul(x, x); // recording goes on: only a wait can tell
+    await expect(y.read()).rejects.toThrow(DeviceLostError);
+    await expect(engine.finish()).rejects.toThrow(DeviceLostError);
+    await expect(x.read()).rejects.toThrow(/device was lost/);
+  });
+
+  it('ends a read that is under way', async () => {
+    const engine = await testEngine();
+    const x = engine.tensor([1, 4, 64, 64], new Float32Array(4 * 64 * 64).fill(1));
+    const reading = sum(x).read();
+    engine.device.gpu.destroy();
+    await expect(reading).rejects.toThrow(DeviceLostError);
+  });
+
+  it('leaves other engines alone', async () => {
+    const [lost, other] = [await testEngine(), await testEngine()];
+    lost.device.gpu.destroy();
+    using _scope = other.scope();
+    expect(await sum(other.tensor([3], [1, 2, 3])).item()).toBe(6);
+    other.destroy();
+  });
+});
+
+it('capabilities say what the adapter has', async () => {
+  const engine = await testEngine();
+  const { limits, description, subgroups, subgroupSize } = engine.caps;
+  expect(description).not.toBe('');
+  expect(limits.bindingBytes).toBeGreaterThanOrEqual(2 ** 27);
+  expect(limits.workgroupBytes).toBeGreaterThanOrEqual(16_384);
+  expect(limits.workgroupsPerDimension).toBeGreaterThanOrEqual(65_535);
+  expect(subgroupSize[0] > 0).toBe(subgroups);
+  engine.destroy();
+});

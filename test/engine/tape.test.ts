@@ -1,0 +1,173 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Engine } from '../../engine/engine.ts';
+import { ShapeError } from '../../engine/errors.ts';
+import { add, mul, sub } from '../../engine/ops/binary.ts';
+import { dropout } from '../../engine/ops/dropout.ts';
+import { reshape } from '../../engine/ops/reshape.ts';
+import { mean, sum } from '../../engine/ops/sum.ts';
+import { exp, relu, tanh } from '../../engine/ops/unary.ts';
+import type { Tensor } from '../../engine/tensor.ts';
+import { testEngine } from '../ops/engine.ts';
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await testEngine();
+});
+afterAll(() => engine.destroy());
+
+const X = [0.5, -1, 2];
+
+/** The gradient of a scalar function of X, and of another leaf where it has one. */
+async function gradient(f: (x: Tensor) => Tensor): Promise<number[]> {
+  using _scope = engine.scope();
+  using tape = engine.record();
+  const x = engine.tensor([3], X).track();
+  tape.backward(f(x));
+  const result = [...(await x.grad!.read())];
+  x.setGrad(undefined);
+  return result;
+}
+const close = (got: number[], want: number[]): void => {
+  for (const [i, w] of want.entries()) expect(got[i]).toBeCloseTo(w, 4);
+};
+
+describe('gradients', () => {
+  it('add up where a tensor is used twice', async () => {
+    close(
+      await gradient((x) => sum(mul(x, x))),
+      X.map((x) => 2 * x),
+    );
+    close(
+      await gradient((x) => sum(add(x, x))),
+      X.map(() => 2),
+    );
+    close(await gradient((x) => sum(sub(x, x))), [0, 0, 0]);
+  });
+
+  it('join at the far end of a diamond', async () => {
+    // y = tanh(u) · e^u with u = x²
+    close(
+      await gradient((x) => {
+        const u = mul(x, x);
+        return sum(mul(tanh(u), exp(u)));
+      }),
+      X.map((x) => 2 * x * Math.exp(x * x) * (1 - Math.tanh(x * x) ** 2 + Math.tanh(x * x))),
+    );
+  });
+
+  it('reach a leaf by a short and a long way', async () => {
+    // y = x + relu(x + relu(x)): slopes 1 + 2 above zero; below, the inner relu is off and so is the outer
+    close(await gradient((x) => sum(add(x, relu(add(x, relu(x)))))), [3, 1, 3]);
+  });
+
+  it('ignore what the result does not depend on', async () => {
+    using _scope = engine.scope();
+    using tape = engine.record();
+    const [x, other] = [engine.tensor([3], X).track(), engine.tensor([3], X).track()];
+    exp(other);
+    tape.backward(sum(x));
+    expect(other.grad).toBeUndefined();
+    expect([...(await x.grad!.read())]).toEqual([1, 1, 1]);
+    x.setGrad(undefined);
+  });
+
+  it('stop at tensors that are not tracked', () => {
+    using _scope = engine.scope();
+    using tape = engine.record();
+    const [x, constant] = [engine.tensor([3], X).track(), engine.tensor([3], X)];
+    const y = exp(constant);
+    expect(y.tracked).toBe(false);
+    tape.backward(sum(mul(x, y)));
+    expect(constant.grad ?? y.grad).toBeUndefined();
+    x.setGrad(undefined);
+  });
+
+  it('accumulate over backward passes', async () => {
+    using _scope = engine.scope();
+    const x = engine.parameter([3], X);
+    for (const times of [1, 2]) {
+      using tape = engine.record();
+      tape.backward(sum(mul(x, x)));
+      close(
+        [...(await x.grad!.read())],
+        X.map((v) => 2 * v * times),
+      );
+    }
+    x.release();
+  });
+
+  it('start from the dy that is given', async () => {
+    using _scope = engine.scope();
+    using tape = engine.record();
+    const x = engine.tensor([3], X).track();
+    const y = mul(x, x);
+    expect(() => tape.backward(y)).toThrow(ShapeError);
+    tape.backward(y, engine.tensor([3], [1, 10, 100]));
+    close([...(await x.grad!.read())], [1, -20, 400]);
+    x.setGrad(undefined);
+  });
+
+  it('are memory of their own for each leaf, although ops pass dy on', async () => {
+    using _scope = engine.scope();
+    using tape = engine.record();
+    const [a, b, c] = [0, 1, 2].map(() => engine.tensor([3], X).track());
+    const dy = engine.tensor([3], [1, 2, 3]);
+    const y = add(add(a, b), reshape(dropout(c, { training: false }), { shape: [3] }));
+    tape.backward(y, dy);
+    const storages = [a, b, c].map((x) => x.grad!.storage);
+    expect(new Set([...storages, dy.storage]).size).toBe(4);
+    for (const x of [a, b, c]) {
+      expect([...(await x.grad!.read())]).toEqual([1, 2, 3]);
+      x.setGrad(undefined);
+    }
+  });
+});
+
+describe('a tape', () => {
+  it('records only while it lives, and the innermost one does', () => {
+    using _scope = engine.scope();
+    const x = engine.tensor([3], X).track();
+    expect(exp(x).tracked).toBe(false);
+    {
+      using outer = engine.record();
+      {
+        using inner = engine.record();
+        expect(engine.tape).toBe(inner);
+      }
+      expect(engine.tape).toBe(outer);
+      expect(exp(x).tracked).toBe(true);
+    }
+    expect(engine.tape).toBeUndefined();
+  });
+
+  it('holds nothing after backward, and nothing when a gradient fails', () => {
+    using _scope = engine.scope();
+    const x = engine.tensor([1, 4, 16, 16], new Float32Array(1024)).track();
+    const live = engine.memory.stats().live;
+    {
+      using _inner = engine.scope();
+      using tape = engine.record();
+      tape.backward(mean(exp(exp(x))));
+      x.setGrad(undefined);
+    }
+    expect(engine.memory.stats().live).toBe(live);
+    {
+      using _inner = engine.scope();
+      using tape = engine.record();
+      const y = exp(exp(x));
+      const z = engine.zeros([]);
+      tape.add({
+        name: 'broken',
+        inputs: { y },
+        output: z,
+        saved: [y],
+        backward: () => {
+          throw new Error('no gradient today');
+        },
+      });
+      expect(() => tape.backward(z)).toThrow('no gradient today');
+      expect(engine.tape).toBe(tape);
+    }
+    expect(engine.memory.stats().live).toBe(live);
+  });
+});
