@@ -7,6 +7,7 @@ import { register as evaluate } from './eval.ts';
 import { register as op } from './op.ts';
 import { register as run } from './run.ts';
 import { register as train } from './train.ts';
+import { register as upscale } from './upscale.ts';
 
 const program = new Command('subpixel')
   .description('Trains and runs video super-resolution networks on WebGPU.')
@@ -15,7 +16,7 @@ const program = new Command('subpixel')
   .showHelpAfterError('(--help shows what it takes)')
   .exitOverride();
 
-for (const register of [evaluate, op, run, train]) register(program);
+for (const register of [evaluate, op, run, train, upscale]) register(program);
 for (const command of program.commands) command.exitOverride().showHelpAfterError('(--help shows what it takes)');
 
 /** 0 only on success; 2 for a command line that makes no sense, 1 for everything else. */
