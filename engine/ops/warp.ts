@@ -28,16 +28,14 @@ function settings(image: Shape, { padding_mode }: Attrs) {
 /** Gradient of the image: every dy goes to the four pixels that its y was mixed from. */
 function scatter(engine: Engine, dy: Tensor, flow: Tensor, attrs: Attrs): Tensor {
   const out = engine.empty(dy.shape);
-  const words = engine.raw(2 * out.bytes);
-  const largest = engine.raw(4);
+  using words = engine.raw(2 * out.bytes);
+  using largest = engine.raw(4);
   const set = settings(dy.shape, attrs);
   engine.run(kernel, 'clear', { bind: { words4: words, largest }, threads: words.bytes / 16 });
   engine.run(kernel, 'measure', { bind: { dy, largest }, threads: Math.min(dy.bytes / 16, MEASURING) });
   const bind = { dy, flow, words, largest };
   engine.run(kernel, 'scatter', { bind, ...set, threads: dy.bytes / 16, flops: 12 * size(dy.shape) });
   engine.run(kernel, 'collect', { bind: { words4: words, largest, out }, ...set, threads: out.bytes / 16 });
-  words.release();
-  largest.release();
   return out;
 }
 
