@@ -2,60 +2,127 @@ import type { Engine } from '../../engine/engine.ts';
 import { ops } from '../../engine/ops/index.ts';
 import type { NDArray } from '../../engine/reference/array.ts';
 import { references } from '../../engine/reference/index.ts';
-import type { Tensor } from '../../engine/tensor.ts';
-import { makeInputs, makeOutputGradient, type OpCase } from '../cases.ts';
+import { extent, type Tensor } from '../../engine/tensor.ts';
+import { linearInputs, makeInputs, makeOutputGradient, type OpCase } from '../cases.ts';
+
+/** One call of an op, forward and backward. */
+export interface Question {
+  readonly op: string;
+  readonly attrs: object;
+  readonly inputs: Record<string, NDArray>;
+  readonly dy: NDArray;
+}
 
 export interface Judged {
   y: Float32Array;
   grads: Record<string, Float32Array>;
 }
 
-/** Runs a case forward and backward on the device. */
-export async function runCase(engine: Engine, test: OpCase): Promise<Judged> {
-  const op = ops[test.op];
-  using _scope = engine.scope();
-  const arrays = makeInputs(test);
-  const names = (op.spec.inputs as string[]).map((n) => n.replace('?', ''));
-  const inputs = names.map((name) => {
-    const array = arrays[name];
-    if (!array) return undefined;
-    const layout = op.spec.filters?.includes(name) ? 'filter' : 'image';
-    return engine.tensor(array.shape, array.data, layout).track();
+export interface Referred {
+  y: NDArray;
+  grads: Record<string, NDArray>;
+}
+
+export function questionOf(test: OpCase): Question {
+  const { op, attrs = {} } = test;
+  const inputs = makeInputs(test);
+  return { op, attrs, inputs, dy: makeOutputGradient(test, references[op].forward(inputs, attrs).shape) };
+}
+
+/** The inputs of an op on the device, in its order. */
+export function upload(engine: Engine, op: string, inputs: Record<string, NDArray>): (Tensor | undefined)[] {
+  const { spec } = ops[op];
+  return (spec.inputs as string[]).map((input) => {
+    const name = input.replace('?', '');
+    const array = inputs[name];
+    return array && engine.tensor(array.shape, array.data, spec.filters?.includes(name) ? 'filter' : 'image');
   });
+}
+
+/** Runs an op forward and backward on the device. @throws when a result's padding is not zero */
+export async function run(engine: Engine, { op, attrs, inputs, dy }: Question): Promise<Judged> {
+  using _scope = engine.scope();
+  const tensors = upload(engine, op, inputs);
+  for (const x of tensors) x?.track();
   using tape = engine.record();
-  const y: Tensor = op(...inputs, test.attrs ?? {});
-  const dy = makeOutputGradient(test, y.shape);
+  const y = ops[op](...tensors, attrs);
   tape.backward(y, engine.tensor(y.shape, dy.data, y.layout));
   const grads: Record<string, Float32Array> = {};
-  for (const [i, name] of names.entries()) {
-    const grad = inputs[i]?.grad;
-    if (!grad) continue;
-    grads[name] = await grad.read();
-    inputs[i]?.setGrad(undefined);
+  for (const [i, name] of (ops[op].spec.inputs as string[]).entries()) {
+    const x = tensors[i];
+    if (!x?.grad) continue;
+    grads[name.replace('?', '')] = await read(x.grad);
+    x.setGrad(undefined);
   }
-  return { y: await y.read(), grads };
+  return { y: await read(y), grads };
 }
 
-/** What the float64 reference says about the same case. */
-export function refer(test: OpCase): { y: NDArray; grads: Record<string, NDArray> } {
-  const inputs = makeInputs(test);
-  const y = references[test.op].forward(inputs, test.attrs ?? {});
-  const dy = makeOutputGradient(test, y.shape);
-  return { y, grads: references[test.op].backward(dy, inputs, test.attrs ?? {}) };
+export const runCase = (engine: Engine, test: OpCase): Promise<Judged> => run(engine, questionOf(test));
+
+/** The result of an op, without gradients. */
+export async function runForward(engine: Engine, { op, attrs, inputs }: Question): Promise<Float32Array> {
+  using _scope = engine.scope();
+  return ops[op](...upload(engine, op, inputs), attrs).read();
 }
+
+/** A tensor's values, once its padding is seen to be zero. */
+async function read(x: Tensor): Promise<Float32Array> {
+  const { inner, rows, channels } = extent(x.shape, x.layout);
+  const pitch = Math.ceil(channels / 4) * 4;
+  if (rows !== inner || channels !== pitch) {
+    const stored = new Float32Array(await x.engine.readRaw(x.storage));
+    const at = stored.findIndex((v, i) => v !== 0 && (i % pitch >= channels || Math.floor(i / pitch) % rows >= inner));
+    if (at >= 0) throw new Error(`padding of a tensor of shape (${x.shape}) holds ${stored[at]} at ${at}`);
+  }
+  return x.read();
+}
+
+/** What the float64 reference says about it. */
+export function answer({ op, attrs, inputs, dy }: Question): Referred {
+  return { y: references[op].forward(inputs, attrs), grads: references[op].backward(dy, inputs, attrs) };
+}
+
+const absolute = ({ shape, data }: NDArray): NDArray => ({ shape, data: data.map(Math.abs) });
+
+export const refer = (test: OpCase): Referred => answer(questionOf(test));
 
 /**
- * The largest distance between two arrays, in units of float32 rounding at the array's scale. Each value is a sum of
- * `terms` products, whose rounding errors add up like a random walk: `bound` allows a few times its length.
+ * Results that are judged by the largest value of their array: their terms change sign by themselves (the kernel of imresize,
+ * differences between pixels in the gradient of a flow), or have an absolute error (weights of warp, from the fraction of a
+ * flow; log near 1, tanh near 0 and sigmoid far from it, as WGSL allows).
  */
-export function distance(got: Float32Array, want: NDArray): number {
+const byLargest = {
+  imresize: ['y', 'input'],
+  warp: ['y', 'image', 'flow'],
+  log: ['y'],
+  tanh: ['y', 'input'],
+  sigmoid: ['y', 'input'],
+} as Record<string, string[] | undefined>;
+
+/** Σ|terms| of every number in a result: the reference on absolute values, in the inputs that the op is linear in. */
+export function termsOf(question: Question, want: Referred): Record<string, Float64Array> {
+  const { op, inputs, dy } = question;
+  const isLinear = (name: string) => linearInputs[op]?.includes(name) ?? false;
+  const entries = Object.entries(inputs).map(([name, x]) => [name, isLinear(name) ? absolute(x) : x]);
+  const sums = answer({ ...question, inputs: Object.fromEntries(entries), dy: absolute(dy) });
+  const terms = (name: string, sum: NDArray, value: NDArray): Float64Array => {
+    if (!byLargest[op]?.includes(name)) return sum.data.map((v, i) => Math.max(Math.abs(v), Math.abs(value.data[i])));
+    return new Float64Array(value.data.length).fill(value.data.reduce((most, v) => Math.max(most, Math.abs(v)), 0));
+  };
+  const result: Record<string, Float64Array> = { y: terms('y', sums.y, want.y) };
+  for (const name of Object.keys(want.grads)) result[name] = terms(name, sums.grads[name], want.grads[name]);
+  return result;
+}
+
+/** The largest |got - want| of an array in units of 2⁻²⁴·terms; infinite where something is no number. */
+export function distance(got: ArrayLike<number>, want: NDArray, terms?: Float64Array): number {
   if (got.length !== want.data.length) return Number.POSITIVE_INFINITY;
-  let scale = 1e-30;
+  const largest = want.data.reduce((most, v) => Math.max(most, Math.abs(v)), 1e-30);
   let worst = 0;
   for (let i = 0; i < got.length; i++) {
-    scale = Math.max(scale, Math.abs(want.data[i]));
-    const d = Math.abs(got[i] - want.data[i]);
-    if (!(d <= worst)) worst = d; // NaN counts as worst
+    const error = Math.abs(got[i] - want.data[i]);
+    const units = error === 0 ? 0 : error / ((terms?.[i] ?? largest) * 2 ** -24);
+    if (!(units <= worst)) worst = Number.isNaN(units) ? Number.POSITIVE_INFINITY : units;
   }
-  return Number.isNaN(worst) ? Number.POSITIVE_INFINITY : worst / (scale * 2 ** -24);
+  return worst;
 }
