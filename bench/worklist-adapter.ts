@@ -1,7 +1,10 @@
 // Runs the items of a shared work list (peers/worklist.json and lists of its form), so that this engine can be timed beside
 // TensorFlow.js, jax-js, ONNX Runtime and PyTorch by one harness: `prepare(item)` gives { run, outputs, dispose }, where
 // run() does one finished iteration.
-import { slide, spread, transposeFilter, volume, type Window, weightGradient } from '../engine/convolution.ts';
+import { transposeFilter } from '../engine/conv/filter.ts';
+import { slide, spread } from '../engine/conv/gather.ts';
+import { volume, type Window } from '../engine/conv/geometry.ts';
+import { weightGradient } from '../engine/conv/weight-gradient.ts';
 import { Engine } from '../engine/engine.ts';
 import { readKnobs } from '../engine/knobs.ts';
 import { Module } from '../engine/nn/module.ts';
@@ -44,7 +47,7 @@ type Output = { name: string; data: Float32Array };
 type Task = { run(): Promise<void>; outputs(): Promise<Output[]>; dispose(): void };
 
 readKnobs(process.env);
-const engine = await Engine.create((await nodeGpu('auto')).adapter);
+export const engine = await Engine.create((await nodeGpu('auto')).adapter);
 export const info = { adapter: engine.caps.description, vendor: engine.caps.vendor, fallback: engine.caps.fallback };
 
 /** Uniform [-scale/2, scale/2), a pure function of seed and index: the inputs that every engine on the list gets. */

@@ -2,7 +2,8 @@ import type { Device } from './device.ts';
 import { KernelError } from './errors.ts';
 import { knobs } from './knobs.ts';
 
-export type Constants = Readonly<Record<string, number | boolean>>;
+/** Values of top-level consts, and types of top-level aliases, by name. */
+export type Constants = Readonly<Record<string, number | boolean | `vec${number}f` | 'f32'>>;
 export type Uniforms = Readonly<Record<string, number | readonly number[]>>;
 
 interface Binding {
@@ -50,16 +51,17 @@ export class Kernel {
     }
   }
 
-  /** The source with the values of its top-level consts replaced by name; each keeps its own suffix (u, f, none). */
+  /** The source with its top-level consts and aliases replaced by name; each const keeps its own suffix (u, f, none). */
   withConstants(constants: Constants): string {
     let text = this.source;
     for (const [name, value] of Object.entries(constants)) {
-      const declaration = new RegExp(`^const ${name}(\\s*:\\s*\\w+)?\\s*=\\s*([^;]*);`, 'm');
+      const keyword = typeof value === 'string' ? 'alias' : 'const';
+      const declaration = new RegExp(`^${keyword} ${name}(\\s*:\\s*\\w+)?\\s*=\\s*([^;]*);`, 'm');
       const found = text.match(declaration);
-      if (!found) throw new KernelError(`${this.name}.wgsl: no top-level const ${name} to set`);
+      if (!found) throw new KernelError(`${this.name}.wgsl: no top-level ${keyword} ${name} to set`);
       const suffix =
-        typeof value === 'boolean' ? '' : /u$/.test(found[2]) ? 'u' : /(f|\d\.\d*)$/.test(found[2]) ? 'f' : '';
-      text = text.replace(declaration, `const ${name}${found[1] ?? ''} = ${value}${suffix};`);
+        typeof value === 'number' ? (/u$/.test(found[2]) ? 'u' : /(f|\d\.\d*)$/.test(found[2]) ? 'f' : '') : '';
+      text = text.replace(declaration, `${keyword} ${name}${found[1] ?? ''} = ${value}${suffix};`);
     }
     return text;
   }

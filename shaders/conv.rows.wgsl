@@ -1,9 +1,10 @@
 // Convolution, one group, as a gather (see conv.direct.wgsl for the geometry).
-// A workgroup computes P neighbouring positions of a row for LANES·4 output channels: each lane keeps P sums of four
-// channels in registers. The stretch of input that one row of taps needs (TILE positions, BLOCK·4 channels) lies in
+// A workgroup computes P neighbouring positions of a row for LANES·V output channels: each lane keeps P sums of a V of
+// channels in registers. Few channels take a narrow V, so that a subgroup's lanes stay busy. The stretch of input that one row of taps needs (TILE positions, BLOCK·4 channels) lies in
 // workgroup memory, loaded by all lanes; every lane then reads the same input value at the same time, and weights of its own.
+alias V = vec4f;          // output channels of a lane: vec4f, vec2f or f32
 const CI4 = 16u;          // input channels / 4
-const CO4 = 16u;          // output channels / 4
+const COV = 16u;          // output channels / width of V
 const LANES = 16u;
 const P = 12u;
 const BLOCK = 16u;        // input channels / 4 held at a time; divides CI4
@@ -19,20 +20,20 @@ struct Geometry {
 }
 @group(0) @binding(0) var<uniform> g: Geometry;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read> w: array<vec4f>;        // taps, CI4·4, CO4
-@group(0) @binding(3) var<storage, read> bias: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> out: array<vec4f>;
-const CO_BLOCKS = (CO4 + LANES - 1u) / LANES;
+@group(0) @binding(2) var<storage, read> w: array<V>;            // taps, CI4·4, COV
+@group(0) @binding(3) var<storage, read> bias: array<V>;
+@group(0) @binding(4) var<storage, read_write> out: array<V>;
+const CO_BLOCKS = (COV + LANES - 1u) / LANES;
 var<workgroup> tile: array<vec4f, TILE * BLOCK>;
 
 @compute @workgroup_size(LANES)
 fn gather(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let v0 = i32(group.x / CO_BLOCKS * P);
-  let o4 = min(group.x % CO_BLOCKS * LANES + lane, CO4 - 1u);   // lanes past the end repeat the last channels
+  let o = min(group.x % CO_BLOCKS * LANES + lane, COV - 1u);   // lanes past the end repeat the last channels
   let ph = i32(group.y);
   let pd = i32(group.z) % g.grid.x;
   let n = i32(group.z) / g.grid.x;
-  var sums: array<vec4f, P>;
+  var sums: array<V, P>;
   for (var a = 0; a < g.taps.x; a++) {
     let d = pd * g.is.x + g.off.x + a * g.off_step.x;
     if (d < 0 || d >= g.src.x) { continue; }
@@ -53,28 +54,28 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
         workgroupBarrier();
         for (var c = 0; c < g.taps.z; c++) {
           let at = u32(c * g.off_step.z) * BLOCK;
-          let weights = (u32(tap + c * g.k_step.z) * CI4 + c0) * 4u * CO4 + o4;
+          let weights = (u32(tap + c * g.k_step.z) * CI4 + c0) * 4u * COV + o;
           for (var ci = 0u; ci < BLOCK; ci++) {
-            let wi = weights + ci * 4u * CO4;
+            let wi = weights + ci * 4u * COV;
             let w0 = w[wi];
-            let w1 = w[wi + CO4];
-            let w2 = w[wi + 2u * CO4];
-            let w3 = w[wi + 3u * CO4];
+            let w1 = w[wi + COV];
+            let w2 = w[wi + 2u * COV];
+            let w3 = w[wi + 3u * COV];
             for (var p = 0u; p < P; p++) {
               let v = tile[at + p * u32(g.is.z) * BLOCK + ci];
-              sums[p] = fma(w0, vec4f(v.x), fma(w1, vec4f(v.y), fma(w2, vec4f(v.z), fma(w3, vec4f(v.w), sums[p]))));
+              sums[p] = fma(w0, V(v.x), fma(w1, V(v.y), fma(w2, V(v.z), fma(w3, V(v.w), sums[p]))));
             }
           }
         }
       }
     }
   }
-  var start = vec4f();
-  if (BIAS) { start = bias[o4]; }
+  var start = V();
+  if (BIAS) { start = bias[o]; }
   let q = vec2i(pd, ph) * g.os.xy + g.oo.xy;
   let row_out = ((n * g.dst.x + q.x) * g.dst.y + q.y) * g.dst.z + g.oo.z;
   for (var p = 0u; p < P; p++) {
     let v = v0 + i32(p);
-    if (v < g.grid.z) { out[u32(row_out + v * g.os.z) * CO4 + o4] = sums[p] + start; }
+    if (v < g.grid.z) { out[u32(row_out + v * g.os.z) * COV + o] = sums[p] + start; }
   }
 }

@@ -3,6 +3,8 @@
 const A = 4u;             // last channels of a group
 const B = 4u;             // inner channels
 const GROUPS = 1u;
+const TAPS = 1u;
+const REVERSE = false;    // also turns the filter round: taps in reverse order
 const WORKGROUP = 64u;
 @group(0) @binding(0) var<storage, read> w: array<f32>;
 @group(0) @binding(1) var<storage, read_write> out: array<vec4f>;
@@ -17,7 +19,8 @@ fn exchange(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) g
   let i = id.x + id.y * grid.x * WORKGROUP;
   if (i >= arrayLength(&out)) { return; }
   let a = i / OUT4 % OUT_ROWS;
-  let tap = i / (OUT4 * OUT_ROWS);
+  let out_tap = i / (OUT4 * OUT_ROWS);
+  let tap = select(out_tap, TAPS - 1u - out_tap, REVERSE);
   var v = vec4f();
   for (var l = 0u; l < 4u; l++) {
     let c = i % OUT4 * 4u + l;

@@ -1,13 +1,7 @@
-import {
-  biasGradient,
-  slide,
-  spread,
-  transposeFilter,
-  type Vec3,
-  volume,
-  type Window,
-  weightGradient,
-} from '../convolution.ts';
+import { transposeFilter } from '../conv/filter.ts';
+import { slide, spread } from '../conv/gather.ts';
+import { type Vec3, volume, type Window } from '../conv/geometry.ts';
+import { biasGradient, weightGradient } from '../conv/weight-gradient.ts';
 import { ShapeError, shapeText } from '../errors.ts';
 import { defineOp, expectRank, expectShape } from '../op.ts';
 import { type Shape, size } from '../tensor.ts';

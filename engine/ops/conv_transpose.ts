@@ -1,4 +1,7 @@
-import { biasGradient, slide, spread, transposeFilter, volume, weightGradient } from '../convolution.ts';
+import { transposeFilter } from '../conv/filter.ts';
+import { slide, spread } from '../conv/gather.ts';
+import { volume } from '../conv/geometry.ts';
+import { biasGradient, weightGradient } from '../conv/weight-gradient.ts';
 import { ShapeError, shapeText } from '../errors.ts';
 import { defineOp, expectRank, expectShape } from '../op.ts';
 import { size } from '../tensor.ts';

@@ -1,0 +1,19 @@
+import wgsl from '../../shaders/filter_transpose.wgsl';
+import type { Engine } from '../engine.ts';
+import { Kernel } from '../kernel.ts';
+import { size, type Tensor } from '../tensor.ts';
+
+const kernel = new Kernel('filter_transpose', wgsl);
+
+/**
+ * The filter with its channel axes exchanged, group by group: what slid now spreads.
+ * @param w (last·groups, inner, taps...) @param reverse also takes the taps in reverse order
+ * @returns (inner·groups, last, taps...)
+ */
+export function transposeFilter(engine: Engine, w: Tensor, groups: number, reverse = false): Tensor {
+  const [a, b, ...taps] = w.shape;
+  const out = engine.empty([b * groups, a / groups, ...taps], 'filter');
+  const constants = { A: a / groups, B: b, GROUPS: groups, TAPS: size(taps), REVERSE: reverse };
+  engine.run(kernel, 'exchange', { bind: { w, out }, constants, threads: out.bytes / 16 });
+  return out;
+}

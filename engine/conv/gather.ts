@@ -1,0 +1,112 @@
+import convDirect from '../../shaders/conv.direct.wgsl';
+import convRows from '../../shaders/conv.rows.wgsl';
+import convStrip from '../../shaders/conv.strip.wgsl';
+import convTiled from '../../shaders/conv.tiled.wgsl';
+import { type Engine, fold } from '../engine.ts';
+import { Kernel } from '../kernel.ts';
+import { padded, type Shape, size, type Tensor } from '../tensor.ts';
+import { type Axis, ceilDiv, slidingAxis, spreadingAxes, volume, type Window } from './geometry.ts';
+import { dealLanes, divisor, pick, TILE_BYTES } from './variants.ts';
+
+const direct = new Kernel('conv.direct', convDirect);
+const rows = new Kernel('conv.rows', convRows);
+const strip = new Kernel('conv.strip', convStrip);
+const tiled = new Kernel('conv.tiled', convTiled);
+
+/** Positions of a row that an invocation of conv.strip computes. */
+const STRIP = 8;
+
+export interface Convolution {
+  readonly x: Tensor;
+  /** Filter in (taps, input channels of a group, output channels) order. */
+  readonly w: Tensor;
+  readonly bias?: Tensor;
+  readonly out: Shape;
+  readonly window: Window;
+  /** Channels of a group. */
+  readonly ci: number;
+  readonly co: number;
+  readonly label: string;
+}
+
+/** Slides the window over x: a convolution, or the input gradient of a transposed one. */
+export function slide(engine: Engine, c: Convolution): Tensor {
+  const out = engine.empty(c.out);
+  gather(engine, c, out, volume(c.out).map((n, i) => slidingAxis(n, c.window, i)) as unknown as [Axis, Axis, Axis]);
+  return out;
+}
+
+/** Spreads x through the window: a transposed convolution, or the input gradient of a plain one. One gather per phase. */
+export function spread(engine: Engine, c: Convolution): Tensor {
+  const out = engine.empty(c.out);
+  const [ds, hs, ws] = volume(c.out).map((n, i) => spreadingAxes(n, c.window, i));
+  for (const d of ds) for (const h of hs) for (const w of ws) gather(engine, c, out, [d, h, w]);
+  return out;
+}
+
+function gather(engine: Engine, c: Convolution, out: Tensor, axes: readonly [Axis, Axis, Axis]): void {
+  const { x, w, bias, window, ci, co } = c;
+  const n = x.shape[0];
+  const each = (key: keyof Axis): number[] => axes.map((a) => a[key]);
+  const uniforms = {
+    src: [...volume(x.shape), n],
+    dst: volume(out.shape),
+    grid: each('grid'),
+    is: each('is'),
+    off: each('off'),
+    off_step: each('offStep'),
+    os: each('os'),
+    oo: each('oo'),
+    taps: each('taps'),
+    k: each('k'),
+    k_step: each('kStep'),
+    kernel: window.kernel,
+  };
+  const [gd, gh, gw] = uniforms.grid;
+  const positions = n * gd * gh * gw;
+  const width = axes[2];
+  const [ci4, co4] = [padded(ci) / 4, padded(co) / 4];
+  const BIAS = bias !== undefined;
+
+  const lanes = dealLanes(co);
+  const run = choosePositions(gw);
+  const block = divisor(ci4, 16);
+  const tile = (run - 1) * width.is + Math.max(width.taps - 1, 0) * width.offStep + 1;
+
+  const variant = pick('conv', {
+    strip: window.groups === 1 && co4 === 1 && width.is === 1 && width.offStep === 1 && width.taps > 0,
+    rows: window.groups === 1 && tile * block * 16 <= TILE_BYTES,
+    tiled: window.groups === 1,
+    direct: true,
+  });
+  const shared = {
+    bind: { x, w, bias: bias ?? w, out },
+    uniforms,
+    flops: 2 * positions * size(uniforms.taps) * ci * co * window.groups,
+    label: `${c.label} (${variant})`,
+  };
+  if (variant === 'strip') {
+    const constants = { CI4: ci4, TAPS: width.taps, P: STRIP, BIAS };
+    engine.run(strip, 'gather', { ...shared, constants, threads: n * gd * gh * ceilDiv(gw, STRIP) });
+  } else if (variant === 'rows') {
+    const { V, count, blocks } = lanes;
+    const constants = { V, CI4: ci4, COV: count, LANES: lanes.lanes, P: run, BLOCK: block, TILE: tile, BIAS };
+    engine.run(rows, 'gather', { ...shared, constants, grid: [ceilDiv(gw, run) * blocks, gh, n * gd] });
+  } else if (variant === 'tiled') {
+    const tx = Math.min(8, 2 ** Math.max(0, Math.ceil(Math.log2(co4)) - 1));
+    const ty = Math.min(32, 128 / tx);
+    const bk4 = Math.min(4, 2 ** Math.ceil(Math.log2(ci4)));
+    const [gx, gy] = fold(positions, 8 * ty);
+    const constants = { CI4: ci4, CO4: co4, TX: tx, TY: ty, BK4: bk4, BIAS };
+    engine.run(tiled, 'gather', { ...shared, constants, grid: [gx, gy, ceilDiv(co4, 2 * tx)] });
+  } else {
+    const constants = { CI: ci, CO: co, GROUPS: window.groups, BIAS };
+    engine.run(direct, 'gather', { ...shared, constants, threads: (positions * padded(co * window.groups)) / 4 });
+  }
+}
+
+/** Positions per workgroup of conv.rows: long runs share weights, but a row's last run should not be mostly empty. */
+function choosePositions(width: number): number {
+  const cost = (p: number) => ceilDiv(width, p) * (p + 3); // weights cost about as much as three positions
+  return [12, 8, 6, 4].reduce((best, p) => (cost(p) < cost(best) ? p : best));
+}

@@ -1,0 +1,39 @@
+import { knobs } from '../knobs.ts';
+import { padded } from '../tensor.ts';
+import { ceilDiv } from './geometry.ts';
+
+/** Workgroup memory that the fast kernels allow themselves: what every WebGPU device has. */
+export const TILE_BYTES = 16_384;
+
+/** The first variant that can do the work, or the one that KERNEL=family:variant asks for where it can. */
+export function pick(family: string, able: Record<string, boolean>): string {
+  const forced = knobs.kernel[family];
+  if (forced && able[forced]) return forced;
+  return Object.keys(able).find((name) => able[name])!;
+}
+
+/** Largest divisor of n that is at most `most`. */
+export function divisor(n: number, most: number): number {
+  let d = Math.min(n, most);
+  while (n % d !== 0) d--;
+  return d;
+}
+
+/** How channels are dealt to the lanes of the row kernels: `width` a lane (the type V), `lanes` a workgroup. */
+export interface Lanes {
+  readonly V: 'vec4f' | 'vec2f' | 'f32';
+  /** Values of V along all channels. */
+  readonly count: number;
+  readonly lanes: number;
+  readonly blocks: number;
+}
+
+/** Wide lanes do more with each value they load; narrow ones keep a subgroup of eight busy when channels are few. */
+export function dealLanes(channels: number): Lanes {
+  const all = padded(channels);
+  const width = all >= 32 ? 4 : all >= 16 ? 2 : 1;
+  const count = all / width;
+  const waste = (lanes: number) => ceilDiv(count, lanes) * lanes - count;
+  const lanes = count <= 16 ? count : waste(8) < waste(16) ? 8 : 16;
+  return { V: width === 4 ? 'vec4f' : width === 2 ? 'vec2f' : 'f32', count, lanes, blocks: ceilDiv(count, lanes) };
+}
