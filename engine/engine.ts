@@ -2,6 +2,7 @@ import layoutWgsl from '../shaders/layout.wgsl';
 import { Tape } from './autograd.ts';
 import type { AxisMap } from './axis-map.ts';
 import { Commands, type KernelTime } from './commands.ts';
+import { kernelTable, memoryLine } from './debug.ts';
 import { Device } from './device.ts';
 import { DeviceLostError, KernelError, ShapeError, shapeText } from './errors.ts';
 import { type Constants, Kernel, Pipelines, type Uniforms } from './kernel.ts';
@@ -55,6 +56,8 @@ export class Engine {
   #scopes: Scope[] = [];
   #maps = new Map<string, DeviceMap>();
   #staging: GPUBuffer[] = [];
+  #reportedPeak = 0;
+  #stopTiming: (() => Promise<KernelTime[]>) | undefined;
 
   private constructor(readonly device: Device) {
     this.commands = new Commands(device);
@@ -244,6 +247,17 @@ export class Engine {
     await this.device.gpu.queue.onSubmittedWorkDone();
     await this.validator?.check();
     await this.device.settle();
+    if (knobs.debug >= 1) await this.#report();
+  }
+
+  async #report(): Promise<void> {
+    const stats = this.memory.stats();
+    if (stats.peak > this.#reportedPeak) console.error(memoryLine(stats));
+    this.#reportedPeak = stats.peak;
+    if (knobs.debug < 2 || !this.caps.timestamps) return;
+    const times = await this.#stopTiming?.();
+    if (times?.length) console.error(kernelTable(times));
+    this.#stopTiming = this.commands.startProfile();
   }
 
   /** Times every dispatch made by `work` on the device's own clock. */

@@ -4,7 +4,7 @@ import dwTiled from '../../shaders/conv_dw.tiled.wgsl';
 import type { Engine } from '../engine.ts';
 import { Kernel } from '../kernel.ts';
 import { sumMiddle } from '../reduce.ts';
-import { padded, type Shape, type Storage, size, type Tensor } from '../tensor.ts';
+import { padded, type Shape, size, type Tensor } from '../tensor.ts';
 import { transposeFilter } from './filter.ts';
 import { ceilDiv, type Vec3, volume, type Window } from './geometry.ts';
 import { dealLanes, divisor, pick, TILE_BYTES } from './variants.ts';
@@ -45,7 +45,8 @@ function correlate(engine: Engine, x: Tensor, dense: Tensor, shape: Shape, windo
   const kw = window.kernel[2];
   const out = engine.empty(shape, 'filter');
   const chunks = chooseChunks(n * gd * gh, gw, out.bytes);
-  const part: Tensor | Storage = chunks === 1 ? out : engine.raw(out.bytes * chunks);
+  using scratch = chunks === 1 ? undefined : engine.raw(out.bytes * chunks);
+  const part = scratch ?? out;
 
   const [b4, a4] = [padded(b) / 4, padded(a) / 4];
   const lanes = dealLanes(a);
@@ -94,10 +95,7 @@ function correlate(engine: Engine, x: Tensor, dense: Tensor, shape: Shape, windo
     const constants = { B: b, A: a, GROUPS: window.groups, CHUNKS: chunks };
     engine.run(direct, 'weight_gradient', { ...shared, constants, threads: (out.bytes * chunks) / 16 });
   }
-  if (part !== out) {
-    sumMiddle(engine, part, { outer: 1, middle: chunks, inner: out.bytes / 16 }, out);
-    part.release();
-  }
+  if (scratch) sumMiddle(engine, scratch, { outer: 1, middle: chunks, inner: out.bytes / 16 }, out);
   return out;
 }
 
