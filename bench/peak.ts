@@ -28,7 +28,7 @@ export async function measurePeak(engine: Engine, effort: Effort = {}): Promise<
     const flops = await arithmetic(engine, bind, effort);
     const copy = await measure(engine, () => engine.run(kernel, 'copy', { bind, threads: bytes / 16 }), effort);
     const grid = fold(bytes / 16 / RUN, WORKGROUP);
-    const read = await measure(engine, () => engine.run(kernel, 'read', { bind, grid }), effort);
+    const read = await measure(engine, () => engine.run(kernel, 'read_all', { bind, grid }), effort);
     return { gflops: flops / 1e9, readGbs: rate(bytes * (1 + 1 / RUN), read.ms), copyGbs: rate(2 * bytes, copy.ms) };
   } finally {
     from.release();

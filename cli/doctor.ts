@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { commit } from '../bench/measure.ts';
 import { measurePeak } from '../bench/peak.ts';
 import { Engine } from '../engine/engine.ts';
-import { SubpixelError } from '../engine/errors.ts';
+import { NoAdapterError, SubpixelError } from '../engine/errors.ts';
 import { knobs } from '../engine/knobs.ts';
 import { findFfmpeg, runFfmpeg } from '../io/ffmpeg.ts';
 import { fetchedFolder } from '../io/folders.ts';
@@ -31,6 +31,7 @@ async function run(options: CommonOptions): Promise<void> {
     knobs: { DEBUG: knobs.debug, VALIDATE: knobs.validate, KERNEL: knobs.kernel },
   };
   const adapter = await adapterFacts(options).catch((error) => {
+    if (!(error instanceof NoAdapterError)) throw error;
     if (options.json) report(options, { ...machine, adapter: null, problem: error.message }, () => '');
     else report(options, machine, () => lines(machine));
     throw error;

@@ -1,7 +1,7 @@
 // What an adapter can do at best: arithmetic without memory, and memory without arithmetic. Every rate that we report
 // stands beside these two.
 const ROUNDS = 512u;     // of 8 fused multiply-adds on four lanes, per invocation
-const RUN = 16u;         // vectors that an invocation of read sums
+const RUN = 16u;         // vectors that an invocation of read_all sums
 const WORKGROUP = 64u;
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> out: array<vec4f>;
@@ -41,7 +41,7 @@ fn copy(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid:
 
 // Neighbours read neighbouring vectors; one vector in RUN is written.
 @compute @workgroup_size(WORKGROUP)
-fn read(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) t: u32) {
+fn read_all(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) t: u32) {
   let g = group.x + group.y * grid.x;
   var sum = vec4f();
   for (var i = 0u; i < RUN; i++) { sum += x[(g * RUN + i) * WORKGROUP + t]; }
