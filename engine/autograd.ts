@@ -44,7 +44,7 @@ export class Tape {
     }
     engine.tape = undefined; // gradients of gradients are not recorded
     using _scope = engine.scope();
-    const grads = new Map<Tensor, Tensor>([[y, (dy ?? engine.tensor(y.shape, [1])).retain()]]);
+    const grads = new Map<Tensor, Tensor>([[y, (dy ?? engine.view(engine.one, y.shape)).retain()]]);
     try {
       for (let node = this.#nodes.pop(); node; node = this.#nodes.pop()) {
         const grad = grads.get(node.output);

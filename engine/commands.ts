@@ -1,6 +1,6 @@
 import type { Device } from './device.ts';
-import { LimitError } from './errors.ts';
-import type { Pipeline } from './kernel.ts';
+import { LimitError, SubpixelError } from './errors.ts';
+import { type Kernel, type Pipeline, type Uniforms, Varying } from './kernel.ts';
 import type { Block } from './memory.ts';
 
 /** A part of a block as a kernel sees it: exactly the tensor's bytes, even in a larger block. */
@@ -26,6 +26,32 @@ export interface DispatchInfo {
   readonly bytes: number;
 }
 
+/** Uniform values of one dispatch. */
+export interface UniformData {
+  readonly index: number;
+  readonly kernel: Kernel;
+  readonly values: Uniforms | Varying;
+}
+
+interface Slot {
+  readonly page: number;
+  readonly offset: number;
+}
+
+/** A fixed list of dispatches: everything that JavaScript decided, ready to be encoded again. */
+export interface Recording {
+  readonly dispatches: {
+    readonly pipeline: GPUComputePipeline;
+    readonly group: GPUBindGroup;
+    readonly offsets: readonly number[];
+    readonly grid: Grid;
+    readonly info: DispatchInfo;
+  }[];
+  readonly varying: Map<Varying, { readonly kernel: Kernel; readonly page: GPUBuffer; readonly offset: number }>;
+}
+
+type Grid = readonly [number, number, number];
+
 /** Dispatches per submit: enough that the submit costs little, few enough that the device starts early. */
 const BATCH = 64;
 const SLOT = 256; // the default alignment of dynamic uniform offsets
@@ -44,8 +70,12 @@ export class Commands {
 
   #bindGroups = new Map<string, GPUBindGroup>();
   // A step repeats the same sizes, so uniform blocks are kept by content and written once.
-  #slots = new Map<string, { page: number; offset: number }>();
+  #slots = new Map<string, Slot>();
   #pages: GPUBuffer[] = [];
+  // Recordings point into pages, so a page that was recorded is not destroyed while recordings live.
+  #recordings = 0;
+  #retired: GPUBuffer[] = [];
+  #recording: Recording | undefined;
   #usedInPage = PAGE_SLOTS;
 
   #profile: Profile | undefined;
@@ -56,8 +86,8 @@ export class Commands {
   dispatch(
     pipeline: Pipeline,
     bindings: readonly Binding[],
-    uniforms: { index: number; data: ArrayBuffer } | undefined,
-    grid: readonly [number, number, number],
+    uniforms: UniformData | undefined,
+    grid: Grid,
     info: DispatchInfo,
   ): void {
     const most = this.device.caps.limits.workgroupsPerDimension;
@@ -67,24 +97,74 @@ export class Commands {
       );
     }
     if (grid.some((n) => n === 0)) return;
-    const slot = uniforms && this.#intern(uniforms.data);
+    const slot = uniforms && this.#slot(uniforms);
     const group = this.#bindGroup(pipeline, bindings, uniforms && { index: uniforms.index, page: slot!.page });
+    const offsets = slot ? [slot.offset] : [];
+    this.#encode(pipeline.gpu, group, offsets, grid, info);
+    this.#recording?.dispatches.push({ pipeline: pipeline.gpu, group, offsets, grid, info });
+    for (const { block } of bindings) block.lastBatch = this.batch;
+    if (this.#recorded >= BATCH) this.submit();
+  }
+
+  #encode(
+    pipeline: GPUComputePipeline,
+    group: GPUBindGroup,
+    offsets: readonly number[],
+    grid: Grid,
+    info: DispatchInfo,
+  ) {
+    if (this.#profile?.full) this.submit();
     this.#encoder ??= this.device.gpu.createCommandEncoder();
     if (!this.#profile) this.#pass ??= this.#encoder.beginComputePass();
     const pass = this.#profile ? this.#encoder.beginComputePass(this.#profile.next(info)) : this.#pass!;
-    pass.setPipeline(pipeline.gpu);
-    pass.setBindGroup(0, group, slot ? [slot.offset] : []);
-    pass.dispatchWorkgroups(...grid);
-    for (const { block } of bindings) block.lastBatch = this.batch;
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, group, offsets as number[]);
+    pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
+    if (this.#profile) pass.end();
     this.#recorded++;
-    if (this.#profile) {
-      pass.end();
-      if (this.#profile.full) this.submit();
-    } else if (this.#recorded >= BATCH) this.submit();
+  }
+
+  /** From here until `stopRecording`, dispatches run as ever and are also kept. */
+  startRecording(): void {
+    if (this.#recording) throw new SubpixelError('a step is being captured already');
+    this.#recording = { dispatches: [], varying: new Map() };
+    this.#recordings++;
+  }
+
+  stopRecording(): Recording {
+    const recording = this.#recording!;
+    this.#recording = undefined;
+    return recording;
+  }
+
+  /** Runs a recording again, in one submit. Its buffers hold what was last written into them. */
+  play(recording: Recording): void {
+    this.submit();
+    for (const [varying, { kernel, page, offset }] of recording.varying) {
+      varying.refresh();
+      this.device.gpu.queue.writeBuffer(page, offset, kernel.packUniforms(varying.current));
+    }
+    for (const { pipeline, group, offsets, grid, info } of recording.dispatches) {
+      this.#encode(pipeline, group, offsets, grid, info);
+    }
+    this.submit();
+  }
+
+  /** Lets go of a recording: what only recordings kept is given back with the last of them. */
+  dropRecording(): void {
+    if (--this.#recordings > 0) return;
+    this.submit();
+    for (const page of this.#retired) page.destroy();
+    this.#retired = [];
   }
 
   /** Writes host data into a block, after every recorded use of it. */
   write(block: Block, data: ArrayBufferView<ArrayBuffer>, offset = 0): void {
+    if (this.#recording) {
+      throw new SubpixelError(
+        'a captured step cannot write host data: run it once before, and write its inputs outside',
+      );
+    }
     if (block.lastBatch === this.batch) this.submit();
     this.device.gpu.queue.writeBuffer(block.buffer, offset, data);
   }
@@ -122,27 +202,47 @@ export class Commands {
     };
   }
 
-  #intern(data: ArrayBuffer): { page: number; offset: number } {
+  #slot({ kernel, values }: UniformData): Slot {
+    const data = kernel.packUniforms(values instanceof Varying ? values.current : values);
+    if (!this.#recording || !(values instanceof Varying)) return this.#intern(data);
+    const { varying } = this.#recording;
+    const known = varying.get(values);
+    if (known) return { page: this.#pages.indexOf(known.page), offset: known.offset };
+    const slot = this.#newSlot(data);
+    varying.set(values, { kernel, page: this.#pages[slot.page], offset: slot.offset });
+    return slot;
+  }
+
+  #intern(data: ArrayBuffer): Slot {
     const key = new Uint32Array(data).join();
     let slot = this.#slots.get(key);
     if (slot) return slot;
-    if (this.#slots.size >= MAX_SLOTS) {
-      this.submit();
-      for (const page of this.#pages) page.destroy();
-      this.#pages = [];
-      this.#slots.clear();
-      this.#bindGroups.clear();
-      this.#usedInPage = PAGE_SLOTS;
-    }
+    // Never in the midst of a recording, whose pages must stay where they are.
+    if (this.#slots.size >= MAX_SLOTS && !this.#recording) this.#forgetSlots();
+    slot = this.#newSlot(data);
+    this.#slots.set(key, slot);
+    return slot;
+  }
+
+  #newSlot(data: ArrayBuffer): Slot {
     if (this.#usedInPage === PAGE_SLOTS) {
       const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
       this.#pages.push(this.device.gpu.createBuffer({ size: PAGE_SLOTS * SLOT, usage }));
       this.#usedInPage = 0;
     }
-    slot = { page: this.#pages.length - 1, offset: this.#usedInPage++ * SLOT };
+    const slot = { page: this.#pages.length - 1, offset: this.#usedInPage++ * SLOT };
     this.device.gpu.queue.writeBuffer(this.#pages[slot.page], slot.offset, data);
-    this.#slots.set(key, slot);
     return slot;
+  }
+
+  #forgetSlots(): void {
+    this.submit();
+    if (this.#recordings > 0) this.#retired.push(...this.#pages);
+    else for (const page of this.#pages) page.destroy();
+    this.#pages = [];
+    this.#slots.clear();
+    this.#bindGroups.clear();
+    this.#usedInPage = PAGE_SLOTS;
   }
 
   #bindGroup(

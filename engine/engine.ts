@@ -5,7 +5,7 @@ import { Commands, type KernelTime } from './commands.ts';
 import { kernelTable, memoryLine } from './debug.ts';
 import { Device } from './device.ts';
 import { DeviceLostError, KernelError, ShapeError, shapeText } from './errors.ts';
-import { type Constants, Kernel, Pipelines, type Uniforms } from './kernel.ts';
+import { type Constants, Kernel, Pipelines, type Uniforms, type Varying } from './kernel.ts';
 import { knobs } from './knobs.ts';
 import { Memory, sizeClass } from './memory.ts';
 import { extent, type Layout, plainStrides, type Shape, Storage, size, Tensor } from './tensor.ts';
@@ -18,7 +18,7 @@ export interface Run {
   /** Tensors (or raw storage) by the shader's binding names. */
   readonly bind: Readonly<Record<string, Tensor | Storage>>;
   readonly constants?: Constants;
-  readonly uniforms?: Uniforms;
+  readonly uniforms?: Uniforms | Varying;
   /** Invocations needed, folded into a grid of WORKGROUP each; or workgroups by axis. */
   readonly threads?: number;
   readonly grid?: readonly [number, number?, number?];
@@ -52,6 +52,8 @@ export class Engine {
   /** The tape that records now, if any. */
   tape: Tape | undefined;
   readonly validator: Validator | undefined;
+  /** The number 1: the gradient of a loss with respect to itself. */
+  readonly one: Tensor;
 
   #scopes: Scope[] = [];
   #maps = new Map<string, DeviceMap>();
@@ -64,6 +66,8 @@ export class Engine {
     this.memory = new Memory(device, () => this.commands.submit());
     this.pipelines = new Pipelines(device);
     this.validator = knobs.validate ? new Validator() : undefined;
+    this.one = new Tensor(this.raw(16), [], 'image');
+    this.commands.write(this.one.storage.block, Float32Array.of(1, 0, 0, 0));
   }
 
   /** @throws {NoAdapterError} by the caller's adapter search; whatever requestDevice throws here */
@@ -189,7 +193,7 @@ export class Engine {
       return { index: kernel.bindings.get(name)!.index, block, bytes };
     });
     const uniform = uniforms &&
-      kernel.uniformBinding && { index: kernel.uniformBinding.index, data: kernel.packUniforms(uniforms) };
+      kernel.uniformBinding && { index: kernel.uniformBinding.index, kernel, values: uniforms };
     const groups = grid ? ([grid[0], grid[1] ?? 1, grid[2] ?? 1] as const) : fold(threads ?? 1);
     const info = { label: label ?? `${kernel.name}.${entry}`, flops, bytes: traffic };
     if (knobs.debug >= 3) console.error(`${info.label} ${groups.join('x')}`, constants, uniforms ?? '');

@@ -12,6 +12,20 @@ interface Binding {
   readonly type: GPUBufferBindingType;
 }
 
+/**
+ * Uniforms that change from step to step (a learning rate, a dropout counter): asked for when made, and again at each replay
+ * of a captured step. All dispatches that are given the same one share its values; they must be of one kernel.
+ */
+export class Varying {
+  current: Uniforms;
+  constructor(readonly next: () => Uniforms) {
+    this.current = next();
+  }
+  refresh(): void {
+    this.current = this.next();
+  }
+}
+
 interface UniformField {
   readonly name: string;
   readonly type: 'u' | 'i' | 'f';

@@ -9,6 +9,33 @@ export interface Block {
   readonly id: number;
   /** The last batch of commands that uses it. A host write must wait until that batch is submitted. */
   lastBatch: number;
+  /** The free list that it returns to. */
+  readonly home: FreeList;
+}
+
+/** Free blocks by size. */
+export class FreeList {
+  #lists = new Map<number, Block[]>();
+  /** The list that has taken over this one's blocks. */
+  successor: FreeList | undefined;
+
+  take(bytes: number): Block | undefined {
+    return this.#lists.get(bytes)?.pop();
+  }
+
+  put(block: Block): void {
+    const lists = (this.successor ?? this).#lists;
+    const list = lists.get(block.bytes);
+    if (list) list.push(block);
+    else lists.set(block.bytes, [block]);
+  }
+
+  /** Removes and returns all blocks. */
+  drain(): Block[] {
+    const all = [...this.#lists.values()].flat();
+    this.#lists.clear();
+    return all;
+  }
 }
 
 export interface MemoryStats {
@@ -33,7 +60,9 @@ export function sizeClass(bytes: number): number {
 
 /** Recycles storage buffers by size class and counts what is live. */
 export class Memory {
-  #free = new Map<number, Block[]>();
+  readonly #common = new FreeList();
+  /** Where blocks come from now: the common list, or that of a step being captured. */
+  #free = this.#common;
   #live = 0;
   #liveBlocks = 0;
   #peak = 0;
@@ -67,7 +96,7 @@ export class Memory {
         `${mebibytes(bytes)} more device memory is needed, but ${mebibytes(this.#live)} of the ${mebibytes(this.budget)} allowed is in use`,
       );
     }
-    let block = this.#free.get(size)?.pop();
+    let block = this.#free.take(size);
     if (block) this.#pooled -= size;
     else block = this.#create(size);
     this.#live += size;
@@ -80,9 +109,24 @@ export class Memory {
     this.#live -= block.bytes;
     this.#liveBlocks--;
     this.#pooled += block.bytes;
-    const list = this.#free.get(block.bytes);
-    if (list) list.push(block);
-    else this.#free.set(block.bytes, [block]);
+    block.home.put(block);
+  }
+
+  /** From here until `endReserve`, blocks come from a list of their own, so that nobody else ever writes into them. */
+  beginReserve(): void {
+    this.#free = new FreeList();
+  }
+
+  endReserve(): FreeList {
+    const reserve = this.#free;
+    this.#free = this.#common;
+    return reserve;
+  }
+
+  /** Hands the blocks of a reserve to everyone; those still in use follow when they are released. */
+  unreserve(reserve: FreeList): void {
+    reserve.successor = this.#common;
+    for (const block of reserve.drain()) this.#common.put(block);
   }
 
   #create(size: number): Block {
@@ -99,15 +143,16 @@ export class Memory {
       gpu.popErrorScope(),
       ({ message }) => new OutOfMemoryError(`the device has no ${mebibytes(size)} left (${inUse} in use): ${message}`),
     );
-    return { buffer, bytes: size, id: this.#nextId++, lastBatch: -1 };
+    return { buffer, bytes: size, id: this.#nextId++, lastBatch: -1, home: this.#free };
   }
 
   /** Gives all free blocks back to the device. */
   trim(): void {
     this.flush();
-    for (const list of this.#free.values()) for (const block of list) block.buffer.destroy();
-    this.#free.clear();
-    this.#pooled = 0;
+    for (const block of this.#common.drain()) {
+      block.buffer.destroy();
+      this.#pooled -= block.bytes;
+    }
   }
 
   resetPeak(): void {

@@ -1,6 +1,6 @@
 import wgsl from '../shaders/random.wgsl';
 import type { Engine } from './engine.ts';
-import { Kernel } from './kernel.ts';
+import { Kernel, type Uniforms, type Varying } from './kernel.ts';
 import { words } from './random.ts';
 import { type Layout, plainStrides, type Shape, type Storage, type Tensor } from './tensor.ts';
 
@@ -53,13 +53,17 @@ export function randomNormal(
   return fill(engine, 'normal', shape, sequence(seed, stream), mean, deviation, layout);
 }
 
-/** x / (1 - p) where element and number agree on it, 0 with probability p: block i of (seed, counter) rules quad i of memory. */
-export function dropped(x: Tensor, p: number, seed: number, counter: number): Tensor {
+/** The uniforms of a dropout mask: keeps a share 1 - p, as (seed, counter) rules. */
+export function dropoutMask(p: number, seed: number, counter: number): Uniforms {
+  const mask = { threshold: Math.ceil(p * 2 ** 24), scale: p < 1 ? 1 / (1 - p) : 0 };
+  return { ...unused, ...sequence(seed, counter), ...mask };
+}
+
+/** x / (1 - p) where the mask keeps it, else 0: block i of the mask's sequence rules quad i of memory. */
+export function dropped(x: Tensor, mask: Uniforms | Varying): Tensor {
   const { engine } = x;
   const out = engine.empty(x.shape, x.layout);
-  const mask = { threshold: Math.ceil(p * 2 ** 24), scale: p < 1 ? 1 / (1 - p) : 0 };
-  const uniforms = { ...unused, ...sequence(seed, counter), ...mask };
-  engine.run(kernel, 'dropout', { bind: { x, out }, uniforms, threads: out.bytes / 16, label: 'dropout' });
+  engine.run(kernel, 'dropout', { bind: { x, out }, uniforms: mask, threads: out.bytes / 16, label: 'dropout' });
   return out;
 }
 

@@ -9,7 +9,7 @@ struct Hyper {
   eps: f32,
   decay: f32,             // weight decay, added to the gradient as in PyTorch's Adam
 }
-@group(0) @binding(0) var<storage, read> hyper: Hyper;
+@group(0) @binding(0) var<uniform> hyper: Hyper;
 @group(0) @binding(1) var<storage, read> grad: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> weight: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> m: array<vec4f>;

@@ -1,7 +1,9 @@
+import { Varying } from '../kernel.ts';
 import { type ConvAttrs, conv2d, conv3d } from '../ops/conv.ts';
 import { conv_transpose3d } from '../ops/conv_transpose.ts';
 import { dropout } from '../ops/dropout.ts';
 import { prelu } from '../ops/prelu.ts';
+import { dropoutMask } from '../random-tensor.ts';
 import type { Tensor } from '../tensor.ts';
 import { constant, type Init, xavierUniform } from './init.ts';
 import { type Build, Module, type Noise } from './module.ts';
@@ -89,6 +91,8 @@ export class Dropout extends Module {
     this.#noise = noise;
   }
   forward(x: Tensor): Tensor {
-    return this.training && this.p > 0 ? dropout(x, { p: this.p, ...this.#noise.next() }) : x;
+    if (!this.training || this.p === 0) return x;
+    const mask = new Varying(() => dropoutMask(this.p, this.#noise.seed, this.#noise.counter++));
+    return dropout(x, { p: this.p, mask });
   }
 }

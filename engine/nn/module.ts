@@ -9,9 +9,6 @@ export class Noise {
     readonly seed: number,
     public counter = 0,
   ) {}
-  next(): { seed: number; counter: number } {
-    return { seed: this.seed, counter: this.counter++ };
-  }
 }
 
 /** What a module is built with: its device, the numbers its weights start from, the noise it drops with. */

@@ -1,7 +1,19 @@
 import { ShapeError } from '../errors.ts';
+import type { Uniforms, Varying } from '../kernel.ts';
 import { defineOp } from '../op.ts';
-import { dropped } from '../random-tensor.ts';
+import { dropoutMask, dropped } from '../random-tensor.ts';
 import { size } from '../tensor.ts';
+
+interface DropoutAttrs {
+  p: number;
+  training: boolean;
+  seed: number;
+  counter: number;
+  /** In place of seed and counter: a mask that a captured step draws anew at each replay (`dropoutMask` makes its values). */
+  mask: Varying | undefined;
+}
+
+const maskOf = ({ p, seed, counter, mask }: DropoutAttrs): Uniforms | Varying => mask ?? dropoutMask(p, seed, counter);
 
 /**
  * Dropout: y = x / (1 - p), or 0 with probability p; x itself when not training. Srivastava et al. 2014, §10, scaled while
@@ -12,7 +24,7 @@ import { size } from '../tensor.ts';
 export const dropout = defineOp({
   name: 'dropout',
   inputs: ['input'],
-  attrs: { p: 0.5, training: true, seed: 0, counter: 0 },
+  attrs: { p: 0.5, training: true, seed: 0, counter: 0, mask: undefined } as DropoutAttrs,
   shape({ input }, { p, seed, counter }) {
     if (!(p >= 0 && p <= 1)) throw new ShapeError(`dropout p: expected a probability from 0 to 1, got ${p}`);
     for (const [name, n] of Object.entries({ seed, counter })) {
@@ -22,11 +34,11 @@ export const dropout = defineOp({
     }
     return input;
   },
-  forward: ({ input }, { engine, attrs: { p, training, seed, counter } }) =>
-    training && p > 0 ? dropped(input, p, seed, counter) : engine.view(input, input.shape),
+  forward: ({ input }, { engine, attrs }) =>
+    attrs.training && attrs.p > 0 ? dropped(input, maskOf(attrs)) : engine.view(input, input.shape),
   saves: [],
-  backward: (dy, _, { attrs: { p, training, seed, counter } }) => ({
-    input: () => (training && p > 0 ? dropped(dy, p, seed, counter) : dy),
+  backward: (dy, _, { attrs }) => ({
+    input: () => (attrs.training && attrs.p > 0 ? dropped(dy, maskOf(attrs)) : dy),
   }),
   flops: ({ input }) => size(input),
 });

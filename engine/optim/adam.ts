@@ -1,5 +1,5 @@
 import wgsl from '../../shaders/adam.wgsl';
-import { Kernel } from '../kernel.ts';
+import { Kernel, type Uniforms } from '../kernel.ts';
 import type { Module } from '../nn/module.ts';
 import { Optimizer } from './optimizer.ts';
 
@@ -18,12 +18,13 @@ export class Adam extends Optimizer {
   readonly #options: Required<AdamOptions>;
 
   constructor(module: Module, options: AdamOptions) {
-    super(module, options.lr, kernel, ['m', 'v'], 6);
+    super(module, options.lr, kernel, ['m', 'v']);
     this.#options = { beta1: 0.9, beta2: 0.999, eps: 1e-8, weightDecay: 0, ...options };
   }
 
-  protected override hyper(t: number): number[] {
+  protected override hyper(t: number): Uniforms {
     const { beta1, beta2, eps, weightDecay } = this.#options;
-    return [this.lr / (1 - beta1 ** t), 1 / Math.sqrt(1 - beta2 ** t), beta1, beta2, eps, weightDecay];
+    const step_size = this.lr / (1 - beta1 ** t);
+    return { step_size, root_correction: 1 / Math.sqrt(1 - beta2 ** t), beta1, beta2, eps, decay: weightDecay };
   }
 }

@@ -1,8 +1,8 @@
 import type { Engine } from '../engine.ts';
 import { FormatError, shapeText } from '../errors.ts';
-import type { Kernel } from '../kernel.ts';
+import { type Kernel, type Uniforms, Varying } from '../kernel.ts';
 import type { HostTensor, Module, StateDict } from '../nn/module.ts';
-import type { Storage, Tensor } from '../tensor.ts';
+import type { Tensor } from '../tensor.ts';
 
 /** Changes a module's parameters along their gradients. Slots (moments, velocities) lie beside each parameter. */
 export abstract class Optimizer {
@@ -11,7 +11,6 @@ export abstract class Optimizer {
   readonly #names: string[];
   readonly #parameters: Tensor[];
   readonly #slots: Tensor[][];
-  readonly #hyper: Storage;
   protected readonly engine: Engine;
 
   constructor(
@@ -20,7 +19,6 @@ export abstract class Optimizer {
     public lr: number,
     readonly kernel: Kernel,
     readonly slotNames: readonly string[],
-    hyperCount: number,
   ) {
     const named = [...module.namedParameters()];
     this.#names = named.map(([name]) => name);
@@ -31,21 +29,19 @@ export abstract class Optimizer {
         this.engine.parameter(p.shape, new Float32Array(p.shape.reduce((a, b) => a * b, 1)), p.layout),
       ),
     );
-    this.#hyper = this.engine.raw(hyperCount * 4);
   }
 
   /** The shader's hyper-parameters for step t = 1, 2, ... */
-  protected abstract hyper(t: number): number[];
+  protected abstract hyper(t: number): Uniforms;
 
   /** One step along the gradients that are there; parameters without one stay. Gradients are given back. */
   step(): void {
-    this.steps++;
-    this.engine.commands.write(this.#hyper.block, Float32Array.from(this.hyper(this.steps)));
+    const uniforms = new Varying(() => this.hyper(++this.steps)); // a replayed step counts too
     this.#parameters.forEach((weight, i) => {
       if (!weight.grad) return;
       const slots = Object.fromEntries(this.slotNames.map((name, s) => [name, this.#slots[i][s]]));
-      const bind = { hyper: this.#hyper, grad: weight.grad, weight, ...slots };
-      this.engine.run(this.kernel, 'step', { bind, threads: weight.bytes / 16 });
+      const bind = { grad: weight.grad, weight, ...slots };
+      this.engine.run(this.kernel, 'step', { bind, uniforms, threads: weight.bytes / 16 });
       weight.setGrad(undefined);
     });
   }
@@ -78,7 +74,6 @@ export abstract class Optimizer {
 
   dispose(): void {
     for (const slot of this.#slots.flat()) slot.release();
-    this.#hyper.release();
   }
 
   *#named(): Generator<[string, Tensor]> {

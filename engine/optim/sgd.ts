@@ -1,5 +1,5 @@
 import wgsl from '../../shaders/sgd.wgsl';
-import { Kernel } from '../kernel.ts';
+import { Kernel, type Uniforms } from '../kernel.ts';
 import type { Module } from '../nn/module.ts';
 import { Optimizer } from './optimizer.ts';
 
@@ -16,11 +16,11 @@ export class Sgd extends Optimizer {
   readonly #options: Required<SgdOptions>;
 
   constructor(module: Module, options: SgdOptions) {
-    super(module, options.lr, kernel, ['v'], 3);
+    super(module, options.lr, kernel, ['v']);
     this.#options = { momentum: 0, weightDecay: 0, ...options };
   }
 
-  protected override hyper(): number[] {
-    return [this.lr, this.#options.momentum, this.#options.weightDecay];
+  protected override hyper(): Uniforms {
+    return { lr: this.lr, momentum: this.#options.momentum, decay: this.#options.weightDecay };
   }
 }

@@ -55,7 +55,7 @@ describe('optimizers', () => {
       });
     }
     const got = await net.weight.read();
-    w.forEach((value, i) => expect(got[i]).toBeCloseTo(value, 5));
+    for (const [i, value] of w.entries()) expect(got[i]).toBeCloseTo(value, 5);
     expect(() => adam.loadStateDict(new Map(), 1)).toThrow(FormatError);
   });
 
@@ -73,7 +73,7 @@ describe('optimizers', () => {
       });
     }
     const got = await net.weight.read();
-    w.forEach((value, i) => expect(got[i]).toBeCloseTo(value, 5));
+    for (const [i, value] of w.entries()) expect(got[i]).toBeCloseTo(value, 5);
   });
 
   it('clips by the norm of all gradients together, and by value', async () => {

@@ -1,0 +1,104 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Engine } from '../../engine/engine.ts';
+import { SubpixelError } from '../../engine/errors.ts';
+import { Noise } from '../../engine/nn/module.ts';
+import { charbonnier_loss } from '../../engine/ops/losses.ts';
+import { Adam } from '../../engine/optim/adam.ts';
+import { Random } from '../../engine/random.ts';
+import { Replay } from '../../engine/replay.ts';
+import type { Tensor } from '../../engine/tensor.ts';
+import { Fstrn } from '../../nets/fstrn.ts';
+import { testEngine } from '../ops/engine.ts';
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await testEngine();
+});
+
+/** A small FSTRN with dropout, its optimizer, and two batches to train on in turn. */
+function training() {
+  const random = new Random(3);
+  const net = new Fstrn({ engine, random, noise: new Noise(4) }, { width: 8, blocks: 1, dropout: 0.3 });
+  const adam = new Adam(net, { lr: 1e-2 });
+  const draw = (n: number) => Float32Array.from({ length: n }, () => random.uniform());
+  const batches = [0, 1].map(() => ({ x: draw(90), target: draw(1440) }));
+  const x = engine.tensor([1, 1, 3, 6, 5], batches[0].x);
+  const target = engine.tensor([1, 1, 3, 24, 20], batches[0].target);
+  const load = (i: number) => {
+    engine.write(x, batches[i % 2].x);
+    engine.write(target, batches[i % 2].target);
+    adam.lr = 1e-2 / (i + 1);
+  };
+  const step = (): Tensor => {
+    using scope = engine.scope();
+    using tape = engine.record();
+    const loss = charbonnier_loss(net.forward(x), target);
+    tape.backward(loss);
+    adam.step();
+    return scope.keep(loss);
+  };
+  const dispose = () => {
+    for (const t of [x, target]) t.release();
+    adam.dispose();
+    net.dispose();
+  };
+  return { load, step, adam, dispose };
+}
+
+describe('a captured step', () => {
+  it('replays with the same bits as steps that decide everything anew: losses, dropout, learning rates', async () => {
+    const losses: number[][] = [];
+    for (const captured of [false, true]) {
+      const { load, step, adam, dispose } = training();
+      const own: number[] = [];
+      let replay: Replay | undefined;
+      for (let i = 0; i < 6; i++) {
+        load(i);
+        if (captured && i === 1) replay = Replay.capture(engine, step);
+        else if (replay) replay.run();
+        const loss = replay ? replay.result : step();
+        own.push(await loss.item());
+        if (!replay) loss.release();
+      }
+      expect(adam.steps).toBe(6);
+      losses.push(own);
+      replay?.dispose();
+      dispose();
+    }
+    expect(losses[1]).toEqual(losses[0]);
+    expect(new Set(losses[0]).size).toBe(6);
+  });
+
+  it('keeps its memory to itself, and gives it back', async () => {
+    const { load, step, dispose } = training();
+    load(0);
+    step().release();
+    const before = engine.memory.stats().live;
+    const replay = Replay.capture(engine, step);
+    const expected = await replay.result.item();
+    // What others compute meanwhile must not land in the replay's buffers.
+    const others = Array.from({ length: 50 }, (_, i) =>
+      engine.tensor([1, 8, 40, 40], new Float32Array(12_800).fill(i)),
+    );
+    const { live } = engine.memory.stats();
+    for (let i = 0; i < 20; i++) replay.run();
+    expect(engine.memory.stats().live).toBe(live);
+    for (const [i, x] of others.entries()) {
+      expect((await x.read()).every((v) => v === i)).toBe(true);
+      x.release();
+    }
+    expect(await replay.result.item()).toBeLessThan(expected);
+    replay.dispose();
+    expect(engine.memory.stats().live).toBe(before);
+    dispose();
+  });
+
+  it('refuses host data, and leaves the engine as it was', async () => {
+    const live = engine.memory.stats().live;
+    expect(() => Replay.capture(engine, () => engine.tensor([4], [1, 2, 3, 4]))).toThrow(SubpixelError);
+    expect(engine.memory.stats().live).toBe(live);
+    const x = engine.tensor([4], [1, 2, 3, 4]);
+    expect([...(await x.read())]).toEqual([1, 2, 3, 4]);
+    x.release();
+  });
+});
