@@ -24,6 +24,6 @@ describe('in headless Chromium', () => {
     const expected = await tinyTraining((await nodeGpu()).adapter);
     expect(losses).toHaveLength(3);
     expect(losses[2]).toBeLessThan(losses[0]);
-    losses.forEach((loss, i) => expect(Math.abs(loss / expected[i] - 1)).toBeLessThan(1e-4));
+    for (const [i, loss] of losses.entries()) expect(Math.abs(loss / expected[i] - 1)).toBeLessThan(1e-4);
   });
 });

@@ -28,7 +28,9 @@ describe('FSTRN against PyTorch', () => {
     const { tensors, metadata } = readFixture(name);
     const net = new Fstrn(build, { ...config, width: 8, blocks: 2 }).train(false);
     const entries = Object.entries(tensors).filter(([key]) => /\.(weight|bias)$/.test(key) && !key.startsWith('grad.'));
-    net.loadStateDict(new Map(entries.map(([key, t]): [string, HostTensor] => [key, { ...t, data: Float32Array.from(t.data) }])));
+    net.loadStateDict(
+      new Map(entries.map(([key, t]): [string, HostTensor] => [key, { ...t, data: Float32Array.from(t.data) }])),
+    );
     const host = async (t: { shape: readonly number[]; read(): Promise<Float32Array> }) => ({
       shape: t.shape,
       data: Float64Array.from(await t.read()),
@@ -46,7 +48,8 @@ describe('FSTRN against PyTorch', () => {
     expect(relativeError(await host(y), tensors.y)).toBeLessThan(1e-5);
     expect(Math.abs((await loss.item()) / tensors.loss.data[0] - 1)).toBeLessThan(1e-5);
     const errors = { x: relativeError(await host(x.grad!), tensors['grad.x']) } as Record<string, number>;
-    for (const [key, p] of net.namedParameters()) errors[key] = relativeError(await host(p.grad!), tensors[`grad.${key}`]);
+    for (const [key, p] of net.namedParameters())
+      errors[key] = relativeError(await host(p.grad!), tensors[`grad.${key}`]);
     for (const [key, error] of Object.entries(errors)) expect(error, key).toBeLessThan(1e-4);
     expect(Object.keys(errors)).toHaveLength(entries.length + 1);
 
@@ -72,7 +75,9 @@ describe('FSTRN as the tables have it', () => {
 
   it('costs 5.23 billion multiply-adds as variant A on 5x36x36', () => {
     const net = new Fstrn(build, variantA);
-    expect(net.macs(5, 36, 36)).toBe(5 * 36 * 36 * (27 * 64 + 5 * 49_152 + 27 * 64 * 256 + 27 * 256 * 16 + 16 * 27 * 16));
+    expect(net.macs(5, 36, 36)).toBe(
+      5 * 36 * 36 * (27 * 64 + 5 * 49_152 + 27 * 64 * 256 + 27 * 256 * 16 + 16 * 27 * 16),
+    );
     expect(net.macs(5, 36, 36) / 1e9).toBeCloseTo(5.23, 2);
     net.dispose();
   });
