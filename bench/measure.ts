@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
+import type { Node } from '../engine/autograd.ts';
 import type { KernelTime } from '../engine/commands.ts';
 import type { Engine } from '../engine/engine.ts';
+import type { Tensor } from '../engine/tensor.ts';
 import { projectFolder } from '../io/folders.ts';
 
 /** Median of some runs, and the quartiles around it, in milliseconds. */
@@ -50,6 +52,25 @@ export async function measure(engine: Engine, work: () => void, effort: Effort =
     kernels,
   };
 }
+
+/**
+ * What a call leaves on a tape: its gradients can then be run one by one. The caller's scope keeps what they read.
+ * Undefined for compositions, whose gradients need each other.
+ */
+export function recordOne(engine: Engine, inputs: readonly Tensor[], call: () => Tensor): Node | undefined {
+  const nodes: Node[] = [];
+  using tape = engine.record();
+  tape.add = (node) => {
+    node.output.tracked = true;
+    nodes.push(node);
+  };
+  for (const x of inputs) x.track();
+  call();
+  return nodes.length === 1 ? nodes[0] : undefined;
+}
+
+/** Values that are all different and neither large nor small. */
+export const noise = (count: number): Float32Array => Float32Array.from({ length: count }, (_, i) => Math.sin(i));
 
 /** Linear between neighbours. */
 export function quantile(values: readonly number[], share: number): number {

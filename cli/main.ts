@@ -2,10 +2,12 @@
 import { Command, CommanderError } from 'commander';
 import { SubpixelError, UsageError } from '../engine/errors.ts';
 import { readKnobs } from '../engine/knobs.ts';
+import { register as bench } from './bench.ts';
 import { packageVersion } from './common.ts';
 import { register as doctor } from './doctor.ts';
 import { register as evaluate } from './eval.ts';
 import { register as op } from './op.ts';
+import { register as profile } from './profile.ts';
 import { register as run } from './run.ts';
 import { register as train } from './train.ts';
 import { register as upscale } from './upscale.ts';
@@ -17,7 +19,7 @@ const program = new Command('subpixel')
   .showHelpAfterError('(--help shows what it takes)')
   .exitOverride();
 
-for (const register of [doctor, evaluate, op, run, train, upscale]) register(program);
+for (const register of [bench, doctor, evaluate, op, profile, run, train, upscale]) register(program);
 for (const command of program.commands) command.exitOverride().showHelpAfterError('(--help shows what it takes)');
 
 /** 0 only on success; 2 for a command line that makes no sense, 1 for everything else. */

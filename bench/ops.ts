@@ -1,0 +1,114 @@
+import type { Engine } from '../engine/engine.ts';
+import type { AnyOp } from '../engine/op.ts';
+import { ops } from '../engine/ops/index.ts';
+import { type Shape, size, type Tensor } from '../engine/tensor.ts';
+import { measure, noise, recordOne } from './measure.ts';
+import type { Peak } from './peak.ts';
+
+/** One op of the table at a size as networks have it. */
+interface Case {
+  readonly shapes: Readonly<Record<string, Shape>>;
+  readonly attrs?: Readonly<Record<string, unknown>>;
+}
+
+export interface OpRow {
+  readonly op: string;
+  /** forward, or the gradient with respect to the input named. */
+  readonly pass: string;
+  readonly shape: Shape;
+  readonly ms: number;
+  readonly quartiles: readonly [number, number];
+  readonly gflops: number;
+  /** Of all that its kernels bind. */
+  readonly gbs: number;
+  /** Of the measured peak: of arithmetic or of memory, whichever the op is nearer to. */
+  readonly share: number;
+}
+
+const video: Shape = [1, 64, 5, 48, 48];
+const frames: Shape = [5, 64, 48, 48];
+const filter2: Shape = [64, 64, 3, 3];
+const filter3: Shape = [64, 64, 3, 3, 3];
+const bias: Shape = [64];
+const unary = { shapes: { input: video } };
+const binary = { shapes: { a: video, b: video } };
+const loss = { shapes: { input: video, target: video } };
+
+const cases: Record<string, Case> = {
+  conv2d: { shapes: { input: frames, weight: filter2, bias }, attrs: { padding: 1 } },
+  conv3d: { shapes: { input: video, weight: filter3, bias }, attrs: { padding: 1 } },
+  conv_transpose2d: { shapes: { input: frames, weight: [64, 16, 4, 4], bias: [16] }, attrs: { stride: 4 } },
+  conv_transpose3d: { shapes: { input: video, weight: [64, 16, 1, 4, 4], bias: [16] }, attrs: { stride: [1, 4, 4] } },
+  separable_conv3d: {
+    shapes: { input: video, weight_s: [64, 64, 1, 3, 3], bias_s: bias, weight_t: [64, 64, 3, 1, 1], bias_t: bias },
+  },
+  pixel_shuffle: { shapes: { input: video }, attrs: { factor: 4 } },
+  pixel_unshuffle: { shapes: { input: [1, 4, 5, 192, 192] }, attrs: { factor: 4 } },
+  warp: { shapes: { image: [1, 16, 192, 192], flow: [1, 2, 192, 192] } },
+  imresize: { shapes: { input: [5, 3, 96, 96] }, attrs: { scale: 4 } },
+  interpolate: { shapes: { input: [5, 3, 96, 96] }, attrs: { scale_factor: 4, mode: 'bilinear' } },
+  prelu: { shapes: { input: video, weight: bias } },
+  clamp: { shapes: { input: video }, attrs: { min: 0, max: 1 } },
+  ...Object.fromEntries(
+    ['relu', 'leaky_relu', 'sigmoid', 'tanh', 'abs', 'sqrt', 'exp', 'log'].map((op) => [op, unary]),
+  ),
+  ...Object.fromEntries(['add', 'sub', 'mul', 'div'].map((op) => [op, binary])),
+  concat: { shapes: binary.shapes, attrs: { axis: 1 } },
+  slice: { shapes: { input: video }, attrs: { axis: 2, start: 1, end: 4 } },
+  pad: { shapes: { input: frames }, attrs: { pad: [2, 2, 2, 2], mode: 'reflect' } },
+  sum: { shapes: { input: video } },
+  mean: { shapes: { input: video }, attrs: { axes: [2, 3, 4] } },
+  ...Object.fromEntries(['l1_loss', 'mse_loss', 'charbonnier_loss', 'huber_loss'].map((op) => [op, loss])),
+};
+
+/** Forward and every gradient of every op, or of those named. */
+export async function benchOps(
+  engine: Engine,
+  peak: Peak,
+  { only = Object.keys(cases), quick = false }: { only?: readonly string[]; quick?: boolean } = {},
+): Promise<OpRow[]> {
+  const rows: OpRow[] = [];
+  for (const name of only) rows.push(...(await benchOp(engine, name, ops[name], cases[name], peak, quick)));
+  return rows;
+}
+
+async function benchOp(engine: Engine, name: string, op: AnyOp, { shapes, attrs }: Case, peak: Peak, quick: boolean) {
+  using _scope = engine.scope();
+  const names: string[] = op.spec.inputs.map((input: string) => input.replace('?', ''));
+  const inputs = names.map((input) => shapes[input] && make(engine, op, input, shapes[input]));
+  const node = recordOne(
+    engine,
+    inputs.filter((x) => x !== undefined),
+    () => op(...inputs, attrs),
+  );
+  const { shape } = node?.output ?? op(...inputs, attrs);
+  const dy = make(engine, op, 'dy', shape);
+  const effort = quick ? { warmup: 1, spend: 50 } : { spend: 300 };
+  const rows: OpRow[] = [];
+  for (const pass of ['forward', ...names.filter((input) => shapes[input])]) {
+    const gradient = pass === 'forward' ? undefined : node?.backward(dy)[pass];
+    const run = pass === 'forward' ? () => void op(...inputs, attrs) : gradient;
+    if (!run) continue;
+    const timing = await measure(
+      engine,
+      () => {
+        using _inner = engine.scope();
+        run();
+      },
+      effort,
+    );
+    if (engine.caps.timestamps && timing.kernels.length === 0) continue; // passes dy on as it is
+    const total = (key: 'flops' | 'bytes') => timing.kernels.reduce((sum, kernel) => sum + kernel[key], 0);
+    const gflops = total('flops') / timing.ms / 1e6;
+    const gbs = total('bytes') / timing.ms / 1e6;
+    const share = Math.max(gflops / peak.gflops, gbs / Math.max(peak.copyGbs, peak.readGbs));
+    const { ms, quartiles } = timing;
+    rows.push({ op: name, pass, shape, ms, quartiles, gflops, gbs, share });
+  }
+  return rows;
+}
+
+function make(engine: Engine, op: AnyOp, name: string, shape: Shape): Tensor {
+  const filters: readonly string[] = op.spec.filters ?? [];
+  return engine.tensor(shape, noise(size(shape)), filters.includes(name) ? 'filter' : 'image');
+}
