@@ -4,6 +4,7 @@ import { SubpixelError, UsageError } from '../engine/errors.ts';
 import { readKnobs } from '../engine/knobs.ts';
 import { register as bench } from './bench.ts';
 import { packageVersion } from './common.ts';
+import { register as demo } from './demo.ts';
 import { register as doctor } from './doctor.ts';
 import { register as evaluate } from './eval.ts';
 import { register as op } from './op.ts';
@@ -19,7 +20,7 @@ const program = new Command('subpixel')
   .showHelpAfterError('(--help shows what it takes)')
   .exitOverride();
 
-for (const register of [bench, doctor, evaluate, op, profile, run, train, upscale]) register(program);
+for (const register of [bench, demo, doctor, evaluate, op, profile, run, train, upscale]) register(program);
 for (const command of program.commands) command.exitOverride().showHelpAfterError('(--help shows what it takes)');
 
 /** 0 only on success; 2 for a command line that makes no sense, 1 for everything else. */

@@ -3,8 +3,8 @@ import { UsageError } from '../engine/errors.ts';
 import { openRun, type RunRequest, train } from '../io/training-run.ts';
 import { override } from '../train/overrides.ts';
 import { type Recipe, recipeNamed, recipes } from '../train/recipes.ts';
-import { type CommonOptions, note, openEngine, report, shared, wholeNumber } from './common.ts';
-import { TrainingProgress } from './training-progress.ts';
+import { type CommonOptions, openEngine, report, shared, wholeNumber } from './common.ts';
+import { interruption, TrainingProgress } from './training-progress.ts';
 
 interface TrainOptions extends CommonOptions {
   readonly data: string[];
@@ -52,7 +52,7 @@ async function run(name: string, options: Given): Promise<void> {
   const stop = interruption();
   const progress = new TrainingProgress();
   try {
-    const training = await openRun({ ...requestOf(name, options), onLoad: (loaded) => progress.loading(loaded) });
+    const training = await openRun({ ...requestOf(name, options), onLoad: progress.loading });
     progress.begin(training);
     const finished = await train(training, progress, { stopAfter: options.stopAfter, signal: stop.signal });
     progress.end();
@@ -84,16 +84,4 @@ function requestOf(name: string, { data, val, out, resume, set, iters, batch, se
   };
   const openEngineHere = () => openEngine(device);
   return { recipe, data, val, out: out ?? `runs/${name}`, resume: resume ?? false, openEngine: openEngineHere };
-}
-
-/** The first Ctrl-C (or SIGTERM) asks for an orderly end with a checkpoint, the second ends at once. */
-function interruption(): { signal: AbortSignal; forget: () => void } {
-  const controller = new AbortController();
-  const stop = () => {
-    if (controller.signal.aborted) process.exit(130);
-    note('\nsaving a checkpoint (once more: stop at once)');
-    controller.abort();
-  };
-  process.on('SIGINT', stop).on('SIGTERM', stop);
-  return { signal: controller.signal, forget: () => process.off('SIGINT', stop).off('SIGTERM', stop) };
 }

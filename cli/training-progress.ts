@@ -5,6 +5,7 @@ import type { TrainingRun } from '../io/training-run.ts';
 import type { ScoreRecord } from '../train/loop.ts';
 import type { LossRecord, Trainer } from '../train/trainer.ts';
 import { note } from './common.ts';
+import { clock } from './progress.ts';
 
 /** Shows a training run on stderr: a bar on a terminal, plain lines in a pipe. */
 export class TrainingProgress {
@@ -79,10 +80,18 @@ export class TrainingProgress {
 
   #left(): string {
     const { iteration, recipe } = this.#trainer!;
-    if (!(this.#rate > 0)) return '…';
-    const seconds = Math.round((recipe.iterations - iteration) / this.#rate);
-    const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
-    const two = (n: number) => String(n).padStart(2, '0');
-    return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+    return clock((recipe.iterations - iteration) / this.#rate);
   }
+}
+
+/** The first Ctrl-C (or SIGTERM) asks for an orderly end with a checkpoint, the second ends at once. */
+export function interruption(): { signal: AbortSignal; forget: () => void } {
+  const controller = new AbortController();
+  const stop = () => {
+    if (controller.signal.aborted) process.exit(130);
+    note('\nsaving a checkpoint (once more: stop at once)');
+    controller.abort();
+  };
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  return { signal: controller.signal, forget: () => process.off('SIGINT', stop).off('SIGTERM', stop) };
 }

@@ -1,10 +1,16 @@
-import { appendFile, mkdir, readdir, readFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FormatError, UsageError } from '../engine/errors.ts';
 import type { ScoreRecord } from '../train/loop.ts';
 import type { Recipe } from '../train/recipes.ts';
 import type { LossRecord } from '../train/trainer.ts';
 import { WriteError, writeFileAtomic } from './atomic.ts';
+
+const OWN = [
+  ...['checkpoint.safetensors', 'weights.safetensors', 'metrics.jsonl', 'report.html', 'samples'],
+  ...['upscaled.mp4', 'before-after.png'], // a demo's
+  'recipe.json', // last: until then the folder can be told to be a run
+];
 
 /** What a run was started with. */
 export interface RunInfo {
@@ -23,7 +29,7 @@ export type Metric = (LossRecord & { readonly rate: number }) | ScoreRecord;
 
 /**
  * The folder of one training run: recipe.json, checkpoint.safetensors, weights.safetensors, metrics.jsonl, samples/ and
- * report.html.
+ * report.html; a demo adds upscaled.mp4 and before-after.png.
  */
 export class RunFolder {
   private constructor(readonly path: string) {}
@@ -37,6 +43,12 @@ export class RunFolder {
     }
     await makeFolder(path);
     return new RunFolder(path);
+  }
+
+  /** Removes what a run has written, and nothing else. */
+  static async clear(path: string): Promise<void> {
+    if (!(await entries(path)).includes('recipe.json')) return;
+    for (const name of OWN) await rm(join(path, name), { recursive: true, force: true });
   }
 
   /** Opens a run to go on with. Undefined where none was started. @throws {UsageError} for a folder of something else */

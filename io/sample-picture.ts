@@ -1,6 +1,6 @@
 import { toBytes } from '../train/colour.ts';
-import { compareFrame, DEFAULT_PROTOCOL, type Picture } from '../train/metrics.ts';
-import type { Sample } from '../train/validation.ts';
+import { compareFrame, type Picture } from '../train/metrics.ts';
+import { protocolFor, type Sample } from '../train/validation.ts';
 import { type Image, writeImage } from './image.ts';
 import { drawText } from './pixel-font.ts';
 
@@ -59,11 +59,8 @@ export function samplePicture({ truth, low, bicubic, ours }: Sample): Image {
   return canvas;
 }
 
-function decibels(truth: Picture, result: Picture): string {
-  const small = Math.min(truth.width, truth.height) < 32;
-  const protocol = small ? { ...DEFAULT_PROTOCOL, border: [0, 0, 0, 0] as const } : DEFAULT_PROTOCOL;
-  return `${compareFrame(truth, result, protocol).psnr.toFixed(2)} dB`;
-}
+const decibels = (truth: Picture, result: Picture): string =>
+  `${compareFrame(truth, result, protocolFor(truth)).psnr.toFixed(2)} dB`;
 
 /** Of all places, in steps of half its size, the rectangle over which neighbouring pixels differ most. */
 function detailed({ width, height, data }: Picture, w: number, h: number): Rect {

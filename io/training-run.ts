@@ -9,6 +9,7 @@ import type { Recipe } from '../train/recipes.ts';
 import { type LossRecord, Trainer } from '../train/trainer.ts';
 import { type Sample, type Score, Validation } from '../train/validation.ts';
 import { readCheckpoint, saveCheckpoint, saveWeights } from './checkpoint.ts';
+import type { Clip } from './clip.ts';
 import { type LoadProgress, loadClips } from './load-clips.ts';
 import { writeReport } from './report.ts';
 import { RunFolder, type RunInfo } from './run-folder.ts';
@@ -23,6 +24,8 @@ export interface RunRequest {
   readonly out: string;
   readonly resume: boolean;
   readonly openEngine: () => Promise<Engine>;
+  /** Most bytes of decoded frames. */
+  readonly maxBytes?: number;
   readonly onLoad?: (progress: LoadProgress) => void;
 }
 
@@ -54,7 +57,7 @@ export async function openRun(request: RunRequest): Promise<TrainingRun> {
   const val = samePaths('--val', request.val, started?.val);
   if (data.length === 0) throw new UsageError('--data: expected at least one clip or folder to train on');
 
-  const footage = await loadFootage(data, val, recipe, request.onLoad);
+  const footage = await loadFootage(data, val, recipe, request);
   const scale = Number(recipe.net.scale ?? nets[recipe.net.name].defaults.scale);
   const { frames, crop, degradation, flips } = recipe.data;
   const store = new ClipStore(footage.training);
@@ -141,9 +144,12 @@ class Clock {
   rate = 0;
   #since = performance.now();
   #from: number;
+  #pausedAt = 0;
+
   constructor(iteration: number) {
     this.#from = iteration;
   }
+
   tick(iteration: number): void {
     const seconds = (performance.now() - this.#since) / 1000;
     if (seconds < 1 && this.rate > 0) return;
@@ -152,10 +158,11 @@ class Clock {
     this.#from = iteration;
     this.#since = performance.now();
   }
-  #pausedAt = 0;
+
   pause(): void {
     this.#pausedAt = performance.now();
   }
+
   resume(): void {
     this.#since += performance.now() - this.#pausedAt;
   }
@@ -165,9 +172,9 @@ async function loadFootage(
   data: readonly string[],
   val: readonly string[],
   recipe: Recipe,
-  onProgress?: (progress: LoadProgress) => void,
+  { maxBytes, onLoad }: RunRequest,
 ): Promise<Footage> {
-  const options = { channels: channelsOf(recipe), onProgress };
+  const options = { channels: channelsOf(recipe), maxBytes, onProgress: onLoad };
   const clips = await loadClips(data, options);
   if (val.length > 0) return { training: clips, heldOut: await loadClips(val, options) };
   return splitClips(clips, recipe.data.holdOut);
@@ -180,6 +187,15 @@ export function splitClips(clips: readonly ClipFrames[], holdOut: number): Foota
     training: clips.map((clip) => ({ ...clip, frames: clip.frames.slice(0, at(clip)) })),
     heldOut: clips.map((clip) => ({ ...clip, frames: clip.frames.slice(at(clip)) })).filter((c) => c.frames.length > 0),
   };
+}
+
+/**
+ * Where the held-out frames of a run's only clip begin in its file. Of a long clip only the middle was loaded; of a damaged
+ * one fewer frames than it promises, and then this is too late rather than too early.
+ */
+export function heldOutFrom(clip: Clip, { training, heldOut }: Footage): number {
+  const loaded = training[0].frames.length + heldOut[0].frames.length;
+  return Math.floor(((clip.frameCount ?? loaded) - loaded) / 2) + training[0].frames.length;
 }
 
 function channelsOf({ net }: Recipe): 1 | 3 {

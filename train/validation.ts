@@ -78,7 +78,7 @@ export class Validation {
 }
 
 /** Y with 8 pixels left out at the border, as published; pictures too small for that are compared whole. */
-const protocolFor = ({ width, height }: Picture): Protocol =>
+export const protocolFor = ({ width, height }: Pick<Picture, 'width' | 'height'>): Protocol =>
   Math.min(width, height) >= 32 ? DEFAULT_PROTOCOL : { ...DEFAULT_PROTOCOL, border: [0, 0, 0, 0] };
 
 async function prepareCase(

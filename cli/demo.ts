@@ -1,0 +1,155 @@
+import { basename, join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import pc from 'picocolors';
+import type { Engine } from '../engine/engine.ts';
+import { openClip } from '../io/clip.ts';
+import { demoClip } from '../io/demo-clip.ts';
+import { writeReport } from '../io/report.ts';
+import { RunFolder } from '../io/run-folder.ts';
+import { type Showcase, writeShowcase } from '../io/showcase.ts';
+import { heldOutFrom, openRun, type TrainingRun, train } from '../io/training-run.ts';
+import { measureRate } from '../train/rate.ts';
+import { type Recipe, recipeNamed } from '../train/recipes.ts';
+import { type CommonOptions, note, openEngine, report, shared, table } from './common.ts';
+import { clock, startProgress } from './progress.ts';
+import { interruption, TrainingProgress } from './training-progress.ts';
+
+interface DemoOptions extends CommonOptions {
+  readonly out: string;
+  readonly quick?: boolean;
+}
+
+/** What is aimed at: the whole demo ends within six minutes on two cores without a GPU. */
+interface Plan {
+  readonly iterations: number;
+  /** Seconds that training and the last part may take; less is done where they do not suffice. */
+  readonly training: number;
+  readonly showing: number;
+}
+const FULL: Plan = { iterations: 500, training: 170, showing: 60 };
+const QUICK: Plan = { iterations: 30, training: 20, showing: 5 };
+const FEWEST = { iterations: 20, frames: 3 };
+const MOST_BYTES = 2 ** 28; // of decoded footage: a demo has no time for more
+
+export function register(program: Command): void {
+  const command = program
+    .command('demo [clip]')
+    .summary('train a small network on a clip and show what it gained over bicubic')
+    .description(
+      'Trains fstrn-small on most of a clip for a few minutes, enlarges frames that it never saw, and leaves pictures, a ' +
+        'video, a report and the checkpoint. Without a clip it takes free footage, or draws some.',
+    )
+    .option('--out <folder>', 'where the results go; an earlier demo there is replaced', 'demo-out')
+    .option('--quick', 'a few iterations only, to see that everything works');
+  shared(command, { json: true, examples: ['subpixel demo', 'subpixel demo holiday.mp4 --out holiday-demo'] });
+  command.action(demo);
+}
+
+async function demo(given: string | undefined, options: DemoOptions): Promise<void> {
+  const began = performance.now();
+  const plan = options.quick ? QUICK : FULL;
+  const footage = given ? { path: given, note: `your clip ${basename(given)}` } : await demoClip();
+  note(`${pc.bold('clip')}      ${footage.note}`);
+  await RunFolder.clear(options.out);
+
+  const engine = await openEngine(options.device);
+  const { recipe, flopsPerSecond } = await planned(engine, plan, options.seed);
+  const stop = interruption();
+  const progress = new TrainingProgress();
+  let run: TrainingRun;
+  try {
+    run = await openRun({
+      recipe: () => recipe,
+      ...{ data: [footage.path], val: [], out: options.out, resume: false, maxBytes: MOST_BYTES },
+      openEngine: async () => engine,
+      onLoad: progress.loading,
+    });
+    progress.begin(run);
+    const finished = await train(run, progress, { signal: stop.signal });
+    progress.end();
+    if (!finished) {
+      note(`stopped; go on with: subpixel train ${recipe.name} --resume --out ${options.out}`);
+      process.stdout.write('', () => process.exit(130));
+      return;
+    }
+  } finally {
+    progress.end();
+    stop.forget();
+  }
+
+  const shown = await show(run, flopsPerSecond * plan.showing);
+  const minutes = clock((performance.now() - began) / 1000);
+  const rows = scoreTable(recipe.name, shown);
+  const { width, height, ours, bicubic } = shown;
+  const what = `${ours.frames} held-out frames of ${basename(footage.path)}, ${width}x${height}, x4, Y, 8 pixels of border left out`;
+  await writeReport(run.folder, run.info, {
+    title: 'subpixel: demo',
+    notes: [footage.note, what, `The whole demo took ${minutes} minutes.`],
+    table: rows,
+    pictures: [{ caption: 'A held-out frame: low resolution, bicubic, the network, the truth', path: shown.picture }],
+  });
+  const gain = ours.psnr - bicubic.psnr;
+  const files = ['before-after.png', 'upscaled.mp4', 'report.html', 'checkpoint.safetensors', 'weights.safetensors'];
+  const result = { out: resolve(options.out), frames: ours.frames, iterations: recipe.iterations, gain, files };
+  const scores = { bicubic: pick(bicubic), ours: pick(ours) };
+  report(options, { ...result, ...scores, seconds: (performance.now() - began) / 1000 }, () =>
+    [
+      `\n${what}`,
+      table(rows),
+      `\n${files.map((name) => join(options.out, name)).join('\n')}`,
+      `\ndone in ${minutes} minutes`,
+    ].join('\n'),
+  );
+}
+
+/** fstrn-small with as many iterations as the plan has, or as the machine has time for. */
+async function planned(engine: Engine, plan: Plan, seed: number): Promise<{ recipe: Recipe; flopsPerSecond: number }> {
+  const base = recipeNamed('fstrn-small');
+  note(`${pc.bold('adapter')}   ${engine.caps.description}`);
+  const { stepsPerSecond, flopsPerSecond } = await measureRate(engine, base);
+  const possible = Math.floor(plan.training * stepsPerSecond);
+  const iterations = Math.max(Math.min(plan.iterations, possible), FEWEST.iterations);
+  const short = iterations < plan.iterations ? `, fewer than the usual ${plan.iterations}: this machine is slow` : '';
+  note(
+    `${pc.bold('training')}  ${iterations} iterations at ${stepsPerSecond.toFixed(1)} a second: about ` +
+      `${clock(iterations / stepsPerSecond)} minutes${short}`,
+  );
+  const validation = { ...base.validation, every: Math.max(1, Math.round(iterations / 10)) };
+  return { recipe: { ...base, seed, iterations, validation }, flopsPerSecond };
+}
+
+async function show({ trainer, folder, footage, info }: TrainingRun, flops: number) {
+  const clip = await openClip(info.data[0]);
+  const { engine, recipe, net } = trainer;
+  const window = recipe.data.frames;
+  const { scale } = net.config;
+  const each = 2 * net.macs(window, clip.height / scale, clip.width / scale);
+  const heldOut = footage.heldOut[0].frames.length;
+  const count = Math.min(Math.max(Math.floor(flops / each), FEWEST.frames), heldOut);
+  const progress = startProgress('upscaling held-out frames', count, 'frames');
+  const picture = folder.file('before-after.png');
+  try {
+    const result = await trainer.evaluating((net) =>
+      writeShowcase({
+        ...{ clip, start: heldOutFrom(clip, footage), count, degradation: recipe.data.degradation },
+        upscaler: { engine, net, infer: { window } },
+        ...{ video: folder.file('upscaled.mp4'), picture, onFrame: progress.update },
+      }),
+    );
+    return { ...result, picture };
+  } finally {
+    progress.stop();
+  }
+}
+
+const pick = ({ psnr, ssim }: Showcase['ours']) => ({ psnr, ssim });
+
+function scoreTable(name: string, { bicubic, ours }: Showcase): string[][] {
+  const signed = (n: number, digits: number) => `${n >= 0 ? '+' : ''}${n.toFixed(digits)}`;
+  return [
+    ['', 'PSNR dB', 'SSIM'],
+    ['bicubic', bicubic.psnr.toFixed(2), bicubic.ssim.toFixed(4)],
+    [name, ours.psnr.toFixed(2), ours.ssim.toFixed(4)],
+    ['gain', signed(ours.psnr - bicubic.psnr, 2), signed(ours.ssim - bicubic.ssim, 4)],
+  ];
+}
