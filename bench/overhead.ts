@@ -2,6 +2,7 @@ import type { Engine } from '../engine/engine.ts';
 import { add } from '../engine/ops/binary.ts';
 import { conv3d } from '../engine/ops/conv.ts';
 import { relu } from '../engine/ops/unary.ts';
+import { Replay } from '../engine/replay.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { noise, quantile } from './measure.ts';
 
@@ -33,17 +34,27 @@ export async function benchOverhead(engine: Engine, dispatches = 2000): Promise<
     };
     repeat();
     await engine.finish();
-    const record: number[] = [];
-    const total: number[] = [];
-    for (let run = 0; run < 5; run++) {
-      const start = performance.now();
+    rows.push(await timed(engine, what, dispatches, repeat));
+    const captured = Replay.capture(engine, () => {
       repeat();
-      record.push(performance.now() - start);
-      await engine.finish();
-      total.push(performance.now() - start);
-    }
-    const us = (times: number[]) => (1000 * quantile(times, 0.5)) / dispatches;
-    rows.push({ what, dispatches, recordUs: us(record), totalUs: us(total) });
+      return work();
+    });
+    rows.push(await timed(engine, `${what}, replayed`, dispatches, () => captured.run()));
+    captured.dispose();
   }
   return rows;
+}
+
+async function timed(engine: Engine, what: string, dispatches: number, repeat: () => void): Promise<OverheadRow> {
+  const record: number[] = [];
+  const total: number[] = [];
+  for (let run = 0; run < 5; run++) {
+    const start = performance.now();
+    repeat();
+    record.push(performance.now() - start);
+    await engine.finish();
+    total.push(performance.now() - start);
+  }
+  const us = (times: number[]) => (1000 * quantile(times, 0.5)) / dispatches;
+  return { what, dispatches, recordUs: us(record), totalUs: us(total) };
 }
