@@ -34,7 +34,7 @@ const unary = { shapes: { input: video } };
 const binary = { shapes: { a: video, b: video } };
 const loss = { shapes: { input: video, target: video } };
 
-const cases: Record<string, Case> = {
+export const cases: Readonly<Record<string, Case>> = {
   conv2d: { shapes: { input: frames, weight: filter2, bias }, attrs: { padding: 1 } },
   conv3d: { shapes: { input: video, weight: filter3, bias }, attrs: { padding: 1 } },
   conv_transpose2d: { shapes: { input: frames, weight: [64, 16, 4, 4], bias: [16] }, attrs: { stride: 4 } },
