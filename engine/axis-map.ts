@@ -23,7 +23,7 @@ function keys(x: number): number {
 }
 
 /**
- * MATLAB's `imresize` with the bicubic kernel (specs/datasets.md §6.1): half-pixel centres, the kernel stretched by 1/s when
+ * MATLAB's `imresize` with the bicubic kernel (its `contributions`): half-pixel centres, the kernel stretched by 1/s when
  * shrinking with antialiasing, rows normalised, borders mirrored with the edge repeated.
  * @param scale the factor s, giving ceil(inputs · s) outputs, or the outputs themselves, giving s = outputs / inputs
  */
