@@ -19,7 +19,8 @@ const WORKGROUP = 64;
 /** The best that kernels reach on this adapter. */
 export async function measurePeak(engine: Engine, effort: Effort = {}): Promise<Peak> {
   const { bindingBytes, bufferBytes } = engine.caps.limits;
-  const bytes = Math.min(2 ** 26, bindingBytes, bufferBytes);
+  const large = engine.caps.fallback ? 2 ** 26 : 2 ** 28; // caches of GPUs hold tens of megabytes
+  const bytes = Math.min(large, bindingBytes, bufferBytes);
   const from = engine.raw(bytes);
   const to = engine.raw(bytes);
   try {

@@ -31,6 +31,11 @@ export async function loadNet(engine: Engine, name: string, options: NetOptions)
   const entry = netEntry(name);
   const file = options.weights === undefined ? undefined : await readSafetensors(options.weights);
   const { metadata = {}, tensors } = file ?? {};
+  if (metadata.format?.startsWith('subpixel-checkpoint')) {
+    throw new FormatError(
+      `${options.weights}: a checkpoint to go on training from; its weights.safetensors lies beside it`,
+    );
+  }
   if (metadata.net && metadata.net !== name) {
     throw new FormatError(`${options.weights}: expected weights of ${name}, found those of ${metadata.net}`);
   }

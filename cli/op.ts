@@ -45,9 +45,9 @@ async function run(name: string | undefined, options: Options): Promise<void> {
   const op = lookUp('operation', name, ops);
   if (!options.in || !options.out) throw new UsageError(`op ${name}: expected --in and --out`);
   const inputs = await readInputs(options.in, name, op, options.grad ?? false);
-  checkAttrs(name, op, options.attrs);
+  const attrs = checkedAttrs(name, op, options.attrs);
   const engine = await openEngine(options.device);
-  const results = await compute(engine, op, inputs, options);
+  const results = await compute(engine, op, inputs, { ...options, attrs });
   await writeSafetensors(options.out, results);
   if (options.json) {
     const shapes = Object.fromEntries(Array.from(results, ([key, { shape }]) => [key, shape]));
@@ -88,11 +88,12 @@ async function readInputs(path: string, name: string, op: AnyOp, grad: boolean):
   return new Map(Array.from(tensors, ([key, tensor]) => [key, floats(key, tensor)]));
 }
 
-/** @throws {UsageError} for names that the op does not have, and values of another kind than its defaults */
-function checkAttrs(name: string, op: AnyOp, attrs: Record<string, unknown>): void {
+/** null stands for the default. @throws {UsageError} for unknown names, and values of another kind than the defaults */
+function checkedAttrs(name: string, op: AnyOp, given: Record<string, unknown>): Record<string, unknown> {
   const kind = (value: unknown) =>
     Array.isArray(value) ? (value.map((v) => typeof v).find((t) => t !== 'number') ?? 'number') : typeof value;
   const known: Record<string, unknown> = op.spec.attrs;
+  const attrs = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
   for (const [key, value] of Object.entries(attrs)) {
     if (!Object.hasOwn(known, key)) {
       throw new UsageError(`${name} has no attribute "${key}"; there are: ${Object.keys(known).join(', ') || 'none'}`);
@@ -102,6 +103,7 @@ function checkAttrs(name: string, op: AnyOp, attrs: Record<string, unknown>): vo
       throw new UsageError(`${name} ${key}: expected a ${expected}, got ${JSON.stringify(value)}`);
     }
   }
+  return attrs;
 }
 
 async function compute(engine: Engine, op: AnyOp, given: Map<string, HostTensor>, { attrs, grad }: Options) {

@@ -195,13 +195,14 @@ describe('subpixel eval', () => {
     expect(await cli.run(...named)).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(message) });
   });
 
-  it.skipIf(sharedData.missing)(`gives the published numbers on Vid4 (${sharedData.reason} otherwise)`, async () => {
-    const clips = ['vid4_calendar', 'vid4_city'].map((name) => sharedData.path(`vid4/${name}.mkv`));
-    const result = await cli.json<Result>('eval', 'bicubic', '--scale', '4', '--crop', '8', '--channel', 'y', ...clips);
-    const [calendar, city] = result.clips;
-    expect(Math.abs(calendar.psnr - 20.53)).toBeLessThan(0.02);
-    expect(Math.abs(calendar.ssim - 0.568)).toBeLessThan(0.001);
-    expect(Math.abs(city.psnr - 25.09)).toBeLessThan(0.02);
-    expect(Math.abs(city.ssim - 0.601)).toBeLessThan(0.001);
-  });
+  // test/train/vid4.test.ts has both clips; here it is the command's own path through them.
+  it.skipIf(sharedData.missing)(
+    `gives the published numbers on Vid4 (skipped when there are ${sharedData.reason})`,
+    async () => {
+      const city = sharedData.path('vid4/vid4_city.mkv');
+      const { mean } = await cli.json<Result>('eval', 'bicubic', '--scale', '4', '--crop', '8', '--channel', 'y', city);
+      expect(Math.abs(mean.psnr - 25.09)).toBeLessThan(0.02);
+      expect(Math.abs(mean.ssim - 0.601)).toBeLessThan(0.001);
+    },
+  );
 });
