@@ -18,8 +18,8 @@ export interface RunInfo {
   /** Absolute paths. */
   readonly data: readonly string[];
   readonly val: readonly string[];
-  /** Frames of all training clips, so that a resumed run notices other clips under the same names. */
-  readonly frames: number;
+  /** A digest of all frames, so that a resumed run notices other clips under the same names. */
+  readonly clips: string;
   /** The adapter: another one gives other bits. */
   readonly device: string;
 }
@@ -53,10 +53,11 @@ export class RunFolder {
 
   /** Opens a run to go on with. Undefined where none was started. @throws {UsageError} for a folder of something else */
   static async find(path: string): Promise<RunFolder | undefined> {
-    const there = (await entries(path)).filter((name) => !name.startsWith('.tmp-')); // left by a kill
-    if (there.length === 0) return undefined;
-    if (!there.includes('recipe.json')) throw new UsageError(`${path}: expected a training run, found ${there[0]}`);
-    return new RunFolder(path);
+    const there = await entries(path);
+    if (there.length > 0 && !there.includes('recipe.json')) {
+      throw new UsageError(`${path}: expected a training run, found ${there[0]}`);
+    }
+    return there.length > 0 ? new RunFolder(path) : undefined;
   }
 
   file(name: string): string {
@@ -104,8 +105,9 @@ export class RunFolder {
     });
   }
 
-  /** Forgets what came after the checkpoint: it will come again. */
+  /** Forgets what came after the checkpoint, and what a kill left unfinished: it will come again. */
   async forgetAfter(iteration: number): Promise<void> {
+    for (const name of await readdir(this.path)) if (isTemporary(name)) await rm(this.file(name), { force: true });
     const kept = (await this.metrics()).filter((metric) => metric.iteration <= iteration);
     await writeFileAtomic(this.file('metrics.jsonl'), kept.map((metric) => `${JSON.stringify(metric)}\n`).join(''));
   }
@@ -117,15 +119,18 @@ export class RunFolder {
   }
 }
 
+/** What is in a folder, without the unfinished files that a kill leaves. */
 async function entries(path: string): Promise<string[]> {
   try {
-    return await readdir(path);
+    return (await readdir(path)).filter((name) => !isTemporary(name));
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return [];
     throw new UsageError(`${path}: expected a folder${code === 'ENOTDIR' ? ', found a file' : ` (${message})`}`);
   }
 }
+
+const isTemporary = (name: string): boolean => name.startsWith('.tmp-');
 
 async function makeFolder(path: string): Promise<void> {
   try {

@@ -21,8 +21,8 @@ const INK = [235, 235, 235] as const;
 const MARK = [255, 210, 60] as const;
 
 /**
- * One picture to judge by: low resolution, bicubic, the network and the truth side by side, and below each the part with
- * the most detail, enlarged. Pictures of Y are shown in grey; labels give the PSNR of Y.
+ * One picture to judge by: low resolution, bicubic, the network and the truth side by side, and below each the part where
+ * low resolution still holds the most detail, enlarged. Pictures of Y are shown in grey; labels give the PSNR of Y.
  */
 export async function writeSamplePicture(path: string, sample: Sample): Promise<void> {
   await writeImage(path, samplePicture(sample));
@@ -33,7 +33,7 @@ export function samplePicture({ truth, low, bicubic, ours }: Sample): Image {
   const shrink = Math.ceil(width / MOST);
   const [w, h] = [Math.floor(width / shrink), Math.floor(height / shrink)];
   const zoom = Math.min(ZOOM, Math.max(1, Math.floor(w / 16)));
-  const part = detailed(truth, Math.floor(w / zoom), Math.floor(Math.min(h, w) / zoom));
+  const part = detailed(bicubic, Math.floor(w / zoom), Math.floor(Math.min(h, w) / zoom));
   const scale = width / low.width;
   const columns = [
     { label: `low ${low.width}x${low.height}`, picture: enlarged(low, scale) },

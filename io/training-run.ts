@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Engine } from '../engine/engine.ts';
 import { FormatError, UsageError } from '../engine/errors.ts';
@@ -40,6 +41,8 @@ export interface TrainingRun {
   readonly info: RunInfo;
   readonly trainer: Trainer;
   readonly footage: Footage;
+  /** What the trainer is judged by; nothing where the recipe has no validation. */
+  readonly validation: Validation | undefined;
   /** What the user should know before it starts. */
   readonly remarks: readonly string[];
 }
@@ -58,21 +61,19 @@ export async function openRun(request: RunRequest): Promise<TrainingRun> {
   if (data.length === 0) throw new UsageError('--data: expected at least one clip or folder to train on');
 
   const footage = await loadFootage(data, val, recipe, request);
-  const scale = Number(recipe.net.scale ?? nets[recipe.net.name].defaults.scale);
-  const { frames, crop, degradation, flips } = recipe.data;
-  const store = new ClipStore(footage.training);
-  const options = { frames, crop, scale, degradation, flips, channels: channelsOf(recipe), target: recipe.loss.frames };
-  const sampler = new CropSampler(store, options, recipe.seed);
-  if (started && started.frames !== store.frames) {
-    throw new UsageError(`the training clips have changed: ${started.frames} frames then, ${store.frames} now`);
+  const sampler = samplerFor(recipe, footage.training);
+  const clips = digest(footage);
+  if (started && started.clips !== clips) {
+    throw new UsageError('the clips have changed since the run was started: a resumed run needs the same frames');
   }
 
   const engine = await request.openEngine();
   const trainer = new Trainer(engine, recipe, sampler);
-  const info = started ?? { recipe, data, val, frames: store.frames, device: engine.caps.description };
+  const info = started ?? { recipe, data, val, clips, device: engine.caps.description };
   if (info.device !== engine.caps.description) {
     remarks.push(`this run was started on ${info.device}: on ${engine.caps.description} its bits will differ`);
   }
+  const validation = await validationFor(trainer, footage.heldOut);
   const folder = found ?? (await RunFolder.create(request.out));
   if (found && (await found.has('checkpoint.safetensors'))) {
     const path = found.file('checkpoint.safetensors');
@@ -83,7 +84,7 @@ export async function openRun(request: RunRequest): Promise<TrainingRun> {
   }
   if (found) await found.forgetAfter(trainer.iteration);
   else await folder.writeInfo(info);
-  return { folder, info, trainer, footage, remarks };
+  return { folder, info, trainer, footage, validation, remarks };
 }
 
 export interface RunHooks {
@@ -94,16 +95,11 @@ export interface RunHooks {
 
 /** Trains until the recipe's end, `stopAfter` or the signal. @returns whether the recipe's iterations are done */
 export async function train(
-  { folder, info, trainer, footage }: TrainingRun,
+  { folder, info, trainer, validation }: TrainingRun,
   hooks: RunHooks,
   { stopAfter, signal }: { stopAfter?: number; signal?: AbortSignal } = {},
 ): Promise<boolean> {
   const { recipe, engine } = trainer;
-  const { degradation } = recipe.data;
-  const validation =
-    recipe.validation.every > 0
-      ? await Validation.prepare(footage.heldOut, trainer.net, { degradation, ...recipe.validation })
-      : undefined;
   const clock = new Clock(trainer.iteration);
   const validate = async (): Promise<Score> => {
     clock.pause();
@@ -180,6 +176,19 @@ async function loadFootage(
   return splitClips(clips, recipe.data.holdOut);
 }
 
+function samplerFor(recipe: Recipe, clips: readonly ClipFrames[]): CropSampler {
+  const { frames, crop, degradation, flips } = recipe.data;
+  const scale = Number(recipe.net.scale ?? nets[recipe.net.name].defaults.scale);
+  const options = { frames, crop, scale, degradation, flips, channels: channelsOf(recipe), target: recipe.loss.frames };
+  return new CropSampler(new ClipStore(clips), options, recipe.seed);
+}
+
+async function validationFor(trainer: Trainer, clips: readonly ClipFrames[]): Promise<Validation | undefined> {
+  const { validation, data } = trainer.recipe;
+  if (validation.every === 0 || clips.length === 0) return undefined;
+  return Validation.prepare(clips, trainer.net, { degradation: data.degradation, ...validation });
+}
+
 /** The last share of each clip is held out: at least a frame of it, unless the share is 0. */
 export function splitClips(clips: readonly ClipFrames[], holdOut: number): Footage {
   const at = ({ frames }: ClipFrames) => frames.length - Math.ceil(frames.length * holdOut);
@@ -196,6 +205,13 @@ export function splitClips(clips: readonly ClipFrames[], holdOut: number): Foota
 export function heldOutFrom(clip: Clip, { training, heldOut }: Footage): number {
   const loaded = training[0].frames.length + heldOut[0].frames.length;
   return Math.floor(((clip.frameCount ?? loaded) - loaded) / 2) + training[0].frames.length;
+}
+
+/** Of every pixel of every frame. */
+function digest({ training, heldOut }: Footage): string {
+  const hash = createHash('sha256');
+  for (const clip of [...training, ...heldOut]) for (const frame of clip.frames) hash.update(frame);
+  return hash.digest('hex').slice(0, 16);
 }
 
 function channelsOf({ net }: Recipe): 1 | 3 {

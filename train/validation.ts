@@ -1,4 +1,5 @@
 import type { Engine } from '../engine/engine.ts';
+import { ShapeError } from '../engine/errors.ts';
 import type { Net } from '../nets/index.ts';
 import { lumaOfPlanes } from './colour.ts';
 import type { ClipFrames } from './dataset.ts';
@@ -46,7 +47,7 @@ export class Validation {
     this.#cases = cases;
   }
 
-  /** Degrades the clips and measures bicubic once. */
+  /** Degrades the clips and measures bicubic once. @throws {ShapeError} for frames that are too small */
   static async prepare(
     clips: readonly ClipFrames[],
     net: Pick<Net, 'config'>,
@@ -104,9 +105,17 @@ async function prepareCase(
 }
 
 /** The middle of a frame, its sides multiples of the scale. */
-function middleOf(frame: Uint8Array, { width, height, channels }: ClipFrames, crop: number, scale: number): Picture {
+function middleOf(
+  frame: Uint8Array,
+  { name, width, height, channels }: ClipFrames,
+  crop: number,
+  scale: number,
+): Picture {
   const side = (n: number) => Math.floor(Math.min(crop || n, n) / scale) * scale;
   const [w, h] = [side(width), side(height)];
+  if (w === 0 || h === 0) {
+    throw new ShapeError(`clip ${name}: expected at least ${scale}x${scale} pixels, it has ${width}x${height}`);
+  }
   const [left, top] = [Math.floor((width - w) / 2), Math.floor((height - h) / 2)];
   const data = new Uint8Array(channels * w * h);
   for (let row = 0; row < channels * h; row++) {
