@@ -3,6 +3,7 @@
 // channels in registers. Few channels take a narrow V, so that a subgroup's lanes stay busy. The stretch of input that one row of taps needs (TILE positions, BLOCK·4 channels) lies in
 // workgroup memory, loaded by all lanes; every lane then reads the same input value at the same time, and weights of its own.
 alias V = vec4f;          // output channels of a lane: vec4f, vec2f or f32
+const REAL = 4u;          // channels in a vec4 of x: 4, or fewer where x has fewer
 const CI4 = 16u;          // input channels / 4
 const COV = 16u;          // output channels / width of V
 const LANES = 16u;
@@ -63,7 +64,11 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
             let w3 = w[wi + 3u * COV];
             for (var p = 0u; p < P; p++) {
               let v = tile[at + p * u32(g.is.z) * BLOCK + ci];
-              sums[p] = fma(w0, V(v.x), fma(w1, V(v.y), fma(w2, V(v.z), fma(w3, V(v.w), sums[p]))));
+              var sum = fma(w0, V(v.x), sums[p]);
+              if (REAL > 1u) { sum = fma(w1, V(v.y), sum); }
+              if (REAL > 2u) { sum = fma(w2, V(v.z), sum); }
+              if (REAL > 3u) { sum = fma(w3, V(v.w), sum); }
+              sums[p] = sum;
             }
           }
         }

@@ -1,6 +1,9 @@
 // Convolution to at most four output channels, one group (see conv.direct.wgsl for the geometry; here is and off_step
 // along W are 1). Lanes lie along positions, since there are too few channels for them: an invocation computes a strip of
 // P neighbours of a row, so that each input value it loads serves up to TAPS of them.
+alias V = vec4f;          // output channels: vec4f, or f32 where there is one
+const PITCH = 1u;         // distance of two rows of weights in V: 1, or 4 for f32
+const REAL = 4u;          // channels in a vec4 of x: 4, or fewer where x has fewer
 const CI4 = 4u;           // input channels / 4
 const TAPS = 3u;          // along W
 const P = 8u;
@@ -16,7 +19,7 @@ struct Geometry {
 }
 @group(0) @binding(0) var<uniform> g: Geometry;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read> w: array<vec4f>;        // taps, CI4·4, 1
+@group(0) @binding(2) var<storage, read> w: array<V>;            // taps, CI4·4, one vec4
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> out: array<vec4f>;
 
@@ -29,7 +32,7 @@ fn gather(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
   let ph = i % g.grid.y;         i /= g.grid.y;
   let pd = i % g.grid.x;
   let n = i / g.grid.x;
-  var sums: array<vec4f, P>;
+  var sums: array<V, P>;
   for (var a = 0; a < g.taps.x; a++) {
     let d = pd * g.is.x + g.off.x + a * g.off_step.x;
     for (var b = 0; b < g.taps.y; b++) {
@@ -46,14 +49,18 @@ fn gather(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
           window[p] = value;
         }
         for (var c = 0u; c < TAPS; c++) {
-          let wi = (u32(tap + i32(c) * g.k_step.z) * CI4 + ci) * 4u;
+          let wi = (u32(tap + i32(c) * g.k_step.z) * CI4 + ci) * 4u * PITCH;
           let w0 = w[wi];
-          let w1 = w[wi + 1u];
-          let w2 = w[wi + 2u];
-          let w3 = w[wi + 3u];
+          let w1 = w[wi + PITCH];
+          let w2 = w[wi + 2u * PITCH];
+          let w3 = w[wi + 3u * PITCH];
           for (var p = 0u; p < P; p++) {
             let v = window[p + c];
-            sums[p] = fma(w0, vec4f(v.x), fma(w1, vec4f(v.y), fma(w2, vec4f(v.z), fma(w3, vec4f(v.w), sums[p]))));
+            var sum = fma(w0, V(v.x), sums[p]);
+            if (REAL > 1u) { sum = fma(w1, V(v.y), sum); }
+            if (REAL > 2u) { sum = fma(w2, V(v.z), sum); }
+            if (REAL > 3u) { sum = fma(w3, V(v.w), sum); }
+            sums[p] = sum;
           }
         }
       }
@@ -64,8 +71,9 @@ fn gather(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
   if (BIAS) { start = bias[0]; }
   let q = vec2i(pd, ph) * g.os.xy + g.oo.xy;
   let row_out = ((n * g.dst.x + q.x) * g.dst.y + q.y) * g.dst.z + g.oo.z;
+  let exists = select(vec4f(1.0), vec4f(1.0, 0.0, 0.0, 0.0), PITCH == 4u);   // vec4f(f32) repeats it
   for (var p = 0u; p < P; p++) {
     let v = v0 + i32(p);
-    if (v < g.grid.z) { out[u32(row_out + v * g.os.z)] = sums[p] + start; }
+    if (v < g.grid.z) { out[u32(row_out + v * g.os.z)] = vec4f(sums[p]) * exists + start; }
   }
 }

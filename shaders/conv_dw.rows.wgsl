@@ -3,6 +3,7 @@
 // LANES·V channels of dense. Each lane loads its own channels of dense once a position and multiplies them with
 // values of x that all lanes read alike from workgroup memory; TAPS·B4·4 sums of a V stay in its registers.
 alias V = vec4f;          // channels of dense of a lane: vec4f, vec2f or f32
+const REAL = 4u;          // channels in a vec4 of x: 4, or fewer where x has fewer
 const XC4 = 16u;          // channels of x / 4
 const AV = 16u;           // channels of dense / width of V
 const LANES = 16u;
@@ -57,9 +58,9 @@ fn weight_gradient(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
             let u = tile[at + b];
             let s = (c * B4 + b) * 4u;
             sums[s] = fma(v, V(u.x), sums[s]);
-            sums[s + 1u] = fma(v, V(u.y), sums[s + 1u]);
-            sums[s + 2u] = fma(v, V(u.z), sums[s + 2u]);
-            sums[s + 3u] = fma(v, V(u.w), sums[s + 3u]);
+            if (REAL > 1u) { sums[s + 1u] = fma(v, V(u.y), sums[s + 1u]); }
+            if (REAL > 2u) { sums[s + 2u] = fma(v, V(u.z), sums[s + 2u]); }
+            if (REAL > 3u) { sums[s + 3u] = fma(v, V(u.w), sums[s + 3u]); }
           }
         }
       }

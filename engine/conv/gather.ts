@@ -6,7 +6,7 @@ import { type Engine, fold } from '../engine.ts';
 import { Kernel } from '../kernel.ts';
 import { padded, type Shape, size, type Tensor } from '../tensor.ts';
 import { type Axis, ceilDiv, slidingAxis, spreadingAxes, volume, type Window } from './geometry.ts';
-import { dealLanes, divisor, pick, TILE_BYTES } from './variants.ts';
+import { dealLanes, divisor, type Lanes, pick, TILE_BYTES } from './variants.ts';
 
 const direct = new Kernel('conv.direct', convDirect);
 const rows = new Kernel('conv.rows', convRows);
@@ -69,7 +69,7 @@ function gather(engine: Engine, c: Convolution, out: Tensor, axes: readonly [Axi
   const BIAS = bias !== undefined;
 
   const lanes = dealLanes(co);
-  const run = choosePositions(gw);
+  const run = choosePositions(gw, lanes.V);
   const block = divisor(ci4, 16);
   const tile = (run - 1) * width.is + Math.max(width.taps - 1, 0) * width.offStep + 1;
 
@@ -86,11 +86,30 @@ function gather(engine: Engine, c: Convolution, out: Tensor, axes: readonly [Axi
     label: `${c.label} (${variant})`,
   };
   if (variant === 'strip') {
-    const constants = { CI4: ci4, TAPS: width.taps, P: STRIP, BIAS };
+    const one = co === 1;
+    const constants = {
+      V: one ? 'f32' : 'vec4f',
+      PITCH: one ? 4 : 1,
+      REAL: Math.min(ci, 4),
+      CI4: ci4,
+      TAPS: width.taps,
+      P: STRIP,
+      BIAS,
+    } as const;
     engine.run(strip, 'gather', { ...shared, constants, threads: n * gd * gh * ceilDiv(gw, STRIP) });
   } else if (variant === 'rows') {
     const { V, count, blocks } = lanes;
-    const constants = { V, CI4: ci4, COV: count, LANES: lanes.lanes, P: run, BLOCK: block, TILE: tile, BIAS };
+    const constants = {
+      V,
+      REAL: Math.min(ci, 4),
+      CI4: ci4,
+      COV: count,
+      LANES: lanes.lanes,
+      P: run,
+      BLOCK: block,
+      TILE: tile,
+      BIAS,
+    };
     engine.run(rows, 'gather', { ...shared, constants, grid: [ceilDiv(gw, run) * blocks, gh, n * gd] });
   } else if (variant === 'tiled') {
     const tx = Math.min(8, 2 ** Math.max(0, Math.ceil(Math.log2(co4)) - 1));
@@ -105,8 +124,12 @@ function gather(engine: Engine, c: Convolution, out: Tensor, axes: readonly [Axi
   }
 }
 
-/** Positions per workgroup of conv.rows: long runs share weights, but a row's last run should not be mostly empty. */
-function choosePositions(width: number): number {
+/**
+ * Positions per workgroup of conv.rows. Long runs share weights, narrow lanes have registers for longer ones, and a row's last
+ * run should not be mostly empty.
+ */
+function choosePositions(width: number, V: Lanes['V']): number {
   const cost = (p: number) => ceilDiv(width, p) * (p + 3); // weights cost about as much as three positions
-  return [12, 8, 6, 4].reduce((best, p) => (cost(p) < cost(best) ? p : best));
+  const runs = V === 'f32' ? [24, 18, 16, 12, 8, 6, 4] : [12, 8, 6, 4];
+  return runs.reduce((best, p) => (cost(p) < cost(best) ? p : best));
 }

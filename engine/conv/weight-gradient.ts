@@ -76,6 +76,7 @@ function correlate(engine: Engine, x: Tensor, dense: Tensor, shape: Shape, windo
     const { V, count, blocks } = lanes;
     const constants = {
       V,
+      REAL: Math.min(b, 4),
       XC4: b4,
       AV: count,
       LANES: lanes.lanes,
