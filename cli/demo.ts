@@ -50,10 +50,11 @@ async function demo(given: string | undefined, options: DemoOptions): Promise<vo
   const plan = options.quick ? QUICK : FULL;
   const footage = given ? { path: given, note: `your clip ${basename(given)}` } : await demoClip();
   note(`${pc.bold('clip')}      ${footage.note}`);
+  const { width: w, height: h } = await openClip(footage.path);
   await RunFolder.clear(options.out);
 
   const engine = await openEngine(options.device);
-  const { recipe, flopsPerSecond } = await planned(engine, plan, options.seed);
+  const { recipe, flopsPerSecond } = await planned(engine, plan, { seed: options.seed, side: Math.min(w, h) });
   const stop = interruption();
   const progress = new TrainingProgress();
   let run: TrainingRun;
@@ -102,9 +103,15 @@ async function demo(given: string | undefined, options: DemoOptions): Promise<vo
   );
 }
 
-/** fstrn-small with as many iterations as the plan has, or as the machine has time for. */
-async function planned(engine: Engine, plan: Plan, seed: number): Promise<{ recipe: Recipe; flopsPerSecond: number }> {
-  const base = recipeNamed('fstrn-small');
+/** fstrn-small with as many iterations as the plan has, or as the machine has time for; crops no larger than the clip. */
+async function planned(
+  engine: Engine,
+  plan: Plan,
+  { seed, side }: { seed: number; side: number },
+): Promise<{ recipe: Recipe; flopsPerSecond: number }> {
+  const whole = recipeNamed('fstrn-small');
+  const crop = Math.max(Math.min(whole.data.crop, side - (side % 4)), 4);
+  const base = { ...whole, data: { ...whole.data, crop } };
   note(`${pc.bold('adapter')}   ${engine.caps.description}`);
   const { stepsPerSecond, flopsPerSecond } = await measureRate(engine, base);
   const possible = Math.floor(plan.training * stepsPerSecond);

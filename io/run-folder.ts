@@ -34,13 +34,16 @@ export type Metric = (LossRecord & { readonly rate: number }) | ScoreRecord;
 export class RunFolder {
   private constructor(readonly path: string) {}
 
-  /** @throws {UsageError} when there is something in it: a run never overwrites another */
-  static async create(path: string): Promise<RunFolder> {
+  /** @throws {UsageError} when there is something in the folder: a run never overwrites another */
+  static async refuseTaken(path: string): Promise<void> {
     const there = await entries(path);
-    if (there.length > 0) {
-      const what = there.includes('recipe.json') ? 'a training run is there' : `it holds ${there[0]}`;
-      throw new UsageError(`${path} is not empty: ${what}. Choose another --out, or go on with --resume`);
-    }
+    if (there.length === 0) return;
+    const what = there.includes('recipe.json') ? 'a training run is there' : `it holds ${there[0]}`;
+    throw new UsageError(`${path} is not empty: ${what}. Choose another --out, or go on with --resume`);
+  }
+
+  static async create(path: string): Promise<RunFolder> {
+    await RunFolder.refuseTaken(path);
     await makeFolder(path);
     return new RunFolder(path);
   }

@@ -51,6 +51,7 @@ export interface TrainingRun {
 export async function openRun(request: RunRequest): Promise<TrainingRun> {
   const found = request.resume ? await RunFolder.find(request.out) : undefined;
   const started = found && (await found.readInfo());
+  if (!found) await RunFolder.refuseTaken(request.out);
   const remarks: string[] = [];
   if (request.resume && !found) remarks.push(`${request.out}: nothing to resume there, so the run starts anew`);
   const recipe = request.recipe(started?.recipe);
