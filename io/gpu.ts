@@ -1,6 +1,7 @@
 import { NoAdapterError, UsageError } from '../engine/errors.ts';
 import { keepShaderCache, loadUnpackedMesa, systemHasVulkan, systemLavapipe } from './mesa.ts';
 import { adapterAdvice } from './os-advice.ts';
+import { withoutNativeWarnings } from './quiet.ts';
 
 /** auto: hardware if there is any, else software; gpu: hardware only; cpu: software only (Mesa's lavapipe). */
 export type DeviceChoice = 'auto' | 'gpu' | 'cpu';
@@ -75,9 +76,9 @@ export async function nodeGpu(choice: DeviceChoice = 'auto', toggles: Toggles = 
 }
 
 async function request(gpu: GPU, choice: DeviceChoice): Promise<GPUAdapter | null> {
-  const adapter = await gpu.requestAdapter(
-    choice === 'cpu' ? { forceFallbackAdapter: true } : { powerPreference: 'high-performance' },
-  );
+  const wish: GPURequestAdapterOptions =
+    choice === 'cpu' ? { forceFallbackAdapter: true } : { powerPreference: 'high-performance' };
+  const adapter = await withoutNativeWarnings(() => gpu.requestAdapter(wish));
   return choice === 'gpu' && adapter?.info.isFallbackAdapter ? null : adapter;
 }
 
