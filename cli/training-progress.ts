@@ -37,7 +37,7 @@ export class TrainingProgress {
     if (!process.stderr.isTTY) return;
     this.#bar = new SingleBar({
       format: `{bar} {value}/{total}  loss {loss}  {rate} it/s  {left} left{score}`,
-      barsize: 24,
+      barsize: 16,
       barCompleteChar: '█',
       barIncompleteChar: '░',
       hideCursor: true,
@@ -68,7 +68,8 @@ export class TrainingProgress {
   score = ({ iteration, psnr, bicubic }: ScoreRecord): void => {
     const gain = psnr - bicubic;
     const signed = `${gain >= 0 ? '+' : ''}${gain.toFixed(2)} dB`;
-    this.#score = `  held out ${psnr.toFixed(2)} dB (${signed})`;
+    this.#score = `  PSNR ${psnr.toFixed(2)} (${signed})`;
+    this.#bar?.update({ score: this.#score });
     if (!this.#bar)
       note(`iteration ${iteration}  held out ${psnr.toFixed(2)} dB, bicubic ${bicubic.toFixed(2)} dB: ${signed}`);
   };

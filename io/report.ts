@@ -10,6 +10,8 @@ import type { Metric, RunFolder, RunInfo } from './run-folder.ts';
 /** What a report shows beside the run's own curves. */
 export interface ReportExtras {
   readonly title?: string;
+  /** Instead of the last PSNR of the training. */
+  readonly summary?: string;
   /** Lines of text above the pictures. */
   readonly notes?: readonly string[];
   /** A table, its head first. */
@@ -37,7 +39,7 @@ export async function writeReport(folder: RunFolder, info: RunInfo, extras: Repo
 <style>${plotStyle}${reportStyle}</style></head>
 <body><main>
 <h1>${text(title)}</h1>
-<p class="summary">${text(summary(metrics))}</p>
+<p class="summary">${text(extras.summary ?? summary(metrics))}</p>
 ${(extras.notes ?? []).map((line) => `<p>${text(line)}</p>`).join('\n')}
 ${extras.table ? table(extras.table) : ''}
 ${figures.join('\n')}
