@@ -8,8 +8,8 @@ import { countPackets, probeVideo, type Rational, readFrames, type VideoInfo } f
 /**
  * One frame, values 0..255.
  * - 'rgb': interleaved R, G, B in bytes.
- * - 'y': a file that stores Y gives its own Y in bytes, untouched, whatever its range (FSTRN trains on these, specs/fstrn.md
- *   §5); an RGB file gives BT.601 limited-range Y in floats, not rounded (specs/metrics.md §1).
+ * - 'y': a file that stores Y gives its own Y in bytes, untouched, whatever its range (FSTRN trains on
+ *   these); an RGB file gives BT.601 limited-range Y in floats, not rounded.
  * - 'yuv': planes Y, U, V of 4:2:0 in bytes, chroma sizes rounded up.
  */
 export interface Frame {

@@ -61,7 +61,7 @@ const DTYPE_OF: Record<string, string> = {
 const MAX_HEADER = 100_000_000; // as the reference implementation has it
 
 /**
- * Reads a safetensors file (specs/checkpoints.md): u64 header length, JSON header, data. Nothing is allocated for a tensor
+ * Reads a safetensors file: u64 header length, JSON header, data. Nothing is allocated for a tensor
  * before the whole header has been checked against the file's size.
  * @throws {FormatError} for a file that is missing, truncated, foreign or inconsistent
  */

@@ -223,7 +223,7 @@ function parseColour(pixelFormat: string, details: string): Colour {
 }
 
 /**
- * Raw 4:2:0 has no header: the size stands in the file's name, as with the 25 QCIF sequences (specs/datasets.md §3). Of all
+ * Raw 4:2:0 has no header: the size stands in the file's name, as with the 25 QCIF sequences. Of all
  * other files, only their own beginning says what they are.
  */
 async function optionsFor(path: string): Promise<string[]> {

@@ -1,5 +1,5 @@
 /**
- * BT.601 limited range, MATLAB's rgb2ycbcr and the luma of all video super-resolution papers here (specs/metrics.md §1).
+ * BT.601 limited range, MATLAB's rgb2ycbcr and the luma of all video super-resolution papers here.
  * Values are 0..255 everywhere in this file; Y nominally 16..235. Planes stand one after the other, (C, H, W).
  */
 

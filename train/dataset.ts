@@ -58,11 +58,11 @@ export interface CropOptions {
   readonly channels: 1 | 3;
   /** Mirrors in x and in y, each every second time; time runs forward. */
   readonly flips: boolean;
-  /** HR of all T frames, or of the middle one only, which is what FSTRN's loss takes (specs/fstrn.md §4). */
+  /** HR of all T frames, or of the middle one only, which is what FSTRN's loss takes in its public code. */
   readonly target: 'all' | 'centre';
 }
 
-/** FSTRN's samples, specs/fstrn.md §5. */
+/** FSTRN's samples, as its public code cuts them. */
 export const FSTRN_CROPS: CropOptions = {
   frames: 5,
   crop: 144,
@@ -183,7 +183,7 @@ export function cutSample(
 }
 
 /**
- * The fixed volumes of the FSTRN code (specs/fstrn.md §5): every `temporalStride` frames in time and `stride` pixels in
+ * The fixed volumes of the public FSTRN code: every `temporalStride` frames in time and `stride` pixels in
  * space, regardless of shots. A QCIF sequence has 2 · (⌊(frames - 5) / 10⌋ + 1); the 25 of them, each with two mirror images,
  * make the paper's 13 020.
  */

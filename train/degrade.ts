@@ -2,7 +2,7 @@ import { type AxisMap, applyMap, blurMap, composeMap, imresizeMap, sliceMap } fr
 import { ShapeError, UsageError } from '../engine/errors.ts';
 
 /**
- * How low resolution is made from high (specs/datasets.md §6):
+ * How low resolution is made from high:
  * - 'bicubic': MATLAB's imresize with antialiasing. LR pixel i lies on HR 4i + 1.5 at scale 4.
  * - 'gaussian': FSTRN's, a 5x5 Gaussian of σ 2 with replicated border, then 'bicubic'.
  * - 'duf': VSR-DUF's, a Gaussian of 13x13 and σ 1.6 (x4; 1.2 for x3, 0.8 for x2) with reflected border, then every pixel
@@ -18,7 +18,7 @@ export interface Planes {
   readonly data: Float32Array;
 }
 
-const DUF_SIGMA: Record<number, number> = { 2: 0.8, 3: 1.2, 4: 1.6 }; // specs/vsr-duf.md §3
+const DUF_SIGMA: Record<number, number> = { 2: 0.8, 3: 1.2, 4: 1.6 }; // of the public DUF code
 
 /**
  * Makes low resolution from planes of (C, height, width). Linear: whatever unit goes in, 0..1 or 0..255, comes out, neither

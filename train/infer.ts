@@ -30,7 +30,7 @@ const PROBE_EDGE = 16;
 /**
  * Super-resolves a clip of any size and length, (C, H, W) in 0..1 to (C, scale·H, scale·W), neither rounded nor clipped.
  * Time is a stream: a window slides over the frames, the first and the last repeated at the ends, so that every frame comes
- * out (specs/fstrn.md §5), and only a window of frames is held. Space is cut into tiles that overlap by the network's reach,
+ * out as the paper's tests do, and only a window of frames is held. Space is cut into tiles that overlap by the network's reach,
  * so that tiled equals untiled.
  * @throws {ShapeError} when frames differ in size or do not have the network's channels
  * @throws {OutOfMemoryError} when not even a tile of one pixel fits the memory

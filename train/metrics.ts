@@ -2,7 +2,7 @@ import { NotFiniteError, ShapeError, UsageError } from '../engine/errors.ts';
 import { lumaOfPlanes, toBytes } from './colour.ts';
 import { gaussianTaps } from './degrade.ts';
 
-/** Windows of specs/metrics.md §3. */
+/** Windows of SSIM as they are in use. */
 export type SsimVariant = 'matlab' | 'skimage' | 'pytorch';
 type Values = Uint8Array | Float32Array | Float64Array;
 
@@ -14,7 +14,7 @@ export interface Picture {
 }
 
 /**
- * What stands between two clips and a number (specs/metrics.md §4); report it with the number.
+ * What stands between two clips and a number; report it with the number.
  *
  * Only the result is quantised, never the ground truth: RGB pictures in RGB, before Y is taken (in floats, so Y itself is not
  * rounded), pictures of Y in Y. Bicubic x4 on Vid4 with border 8 measures, in this code:
@@ -50,7 +50,7 @@ export const DEFAULT_PROTOCOL: Protocol = {
   ssimVariant: 'matlab',
 };
 
-/** The protocols of specs/metrics.md §4 by name. */
+/** The protocols of well-known papers and codes, by name. */
 export const PROTOCOLS: Record<string, Protocol> = {
   duf: DEFAULT_PROTOCOL,
   'duf-code': { ...DEFAULT_PROTOCOL, skipHead: 2, skipTail: 2, quantise: 'truncate' },
@@ -87,7 +87,7 @@ const SSIM: Record<SsimVariant, { taps: number[]; zeroPadded: boolean; bias: num
 };
 
 /**
- * Mean of the SSIM map of one plane, values 0..255. Wang et al. 2004, eq. 13; the windows of specs/metrics.md §3.
+ * Mean of the SSIM map of one plane, values 0..255. Wang et al. 2004, eq. 13; the windows above.
  * @throws {ShapeError} when the picture is smaller than the window
  */
 export function ssim(a: Values, b: Values, width: number, height: number, variant: SsimVariant = 'matlab'): number {
@@ -162,7 +162,7 @@ export function compareFrame(hr: Picture, sr: Picture, protocol: Protocol): Fram
 }
 
 /**
- * Compares two clips frame by frame: means of per-frame PSNR and SSIM, not PSNR of the mean error (specs/metrics.md §2).
+ * Compares two clips frame by frame: means of per-frame PSNR and SSIM, not PSNR of the mean error.
  * Takes frames one by one, so clips may be streams.
  * @throws {ShapeError} when sizes or numbers of frames differ  @throws {UsageError} when the protocol leaves no frame
  */

@@ -23,7 +23,7 @@ const rowOf = (map: AxisMap, j: number) => {
 
 describe('imresize', () => {
   test('the printed weights for s = 1/4', () => {
-    // specs/datasets.md §6.1: offsets ±0.5, 1.5, ... from the centre 4i + 1.5; here output 5 of 64 inputs, centre 21.5
+    // MATLAB: offsets ±0.5, 1.5, ... from the centre 4i + 1.5; here output 5 of 64 inputs, centre 21.5
     const printed = [0.2409668, 0.18188477, 0.09741211, 0.02270508, -0.01196289, -0.01831055, -0.01098633, -0.00170898];
     const { index, weight } = rowOf(imresizeMap(64, 1 / 4), 5);
     expect(index).toEqual(ramp(16).map((i) => i + 14));

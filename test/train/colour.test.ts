@@ -11,7 +11,7 @@ import {
   ycbcrToRgb,
 } from '../../train/colour.ts';
 
-test('the printed coefficients of specs/metrics.md §1', () => {
+test('the coefficients that MATLAB's rgb2ycbcr documents', () => {
   const unit = (i: number) => rgbToYcbcr(Float32Array.from([0, 0, 0].with(i, 1)));
   const printed = [
     [0.256788235294118, -0.148223529411765, 0.43921568627451],

@@ -7,7 +7,7 @@ const random = new Random(6);
 const noise = (n: number) => Float32Array.from({ length: n }, () => 255 * random.uniform());
 
 test('the printed taps of both papers', () => {
-  // specs/datasets.md §6.3 and specs/vsr-duf.md §3
+  // the blurs of the public FSTRN and DUF codes
   gaussianTaps(2, 2)
     .slice(0, 3)
     .forEach((w, i) => {
