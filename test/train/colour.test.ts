@@ -11,7 +11,7 @@ import {
   ycbcrToRgb,
 } from '../../train/colour.ts';
 
-test('the coefficients that MATLAB's rgb2ycbcr documents', () => {
+test('the coefficients that rgb2ycbcr of MATLAB documents', () => {
   const unit = (i: number) => rgbToYcbcr(Float32Array.from([0, 0, 0].with(i, 1)));
   const printed = [
     [0.256788235294118, -0.148223529411765, 0.43921568627451],
