@@ -296,6 +296,11 @@ export class Scope {
     return x;
   }
 
+  /** Gives a tensor up before the scope ends. */
+  release(x: Tensor): void {
+    if (this.#tensors.delete(x)) x.release();
+  }
+
   [Symbol.dispose](): void {
     const at = this.stack.indexOf(this);
     if (at >= 0) this.stack.splice(at, 1);

@@ -9,7 +9,7 @@
 import { UsageError } from '../engine/errors.ts';
 import { icnr, truncatedNormal, xavierUniform } from '../engine/nn/init.ts';
 import { Conv3d, ConvTranspose3d, Dropout, PReLU } from '../engine/nn/layers.ts';
-import { type Build, Module } from '../engine/nn/module.ts';
+import { type Build, chain, Module } from '../engine/nn/module.ts';
 import { add } from '../engine/ops/binary.ts';
 import { imresize } from '../engine/ops/imresize.ts';
 import { interpolate } from '../engine/ops/interpolate.ts';
@@ -155,18 +155,29 @@ export class Fstrn extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    const { leaky, localResidual, upsampler, scale } = this.config;
     using scope = x.engine.scope();
-    const first = activate(this.lfe.forward(x), leaky); //            N, width, T, H, W
-    let features = first;
-    for (const block of this.blocks) features = block.forward(features);
-    if (localResidual) features = add(features, first); //            LRL, eq. 5
-    features = this.dropout.forward(this.prelu.forward(features));
-    features = this.up.forward(this.fusion.forward(features));
-    if (upsampler === 'shuffle') features = pixel_shuffle(features, { factor: scale }); // N, width/4, T, 4H, 4W
-    const residual = activate(this.out.forward(features), leaky); //  N, C, T, 4H, 4W
+    const residual = this.reconstruct(this.extract(x));
     const enlarged = this.enlarge(x);
     return scope.keep(enlarged ? add(residual, enlarged) : residual); // CRL, eq. 6
+  }
+
+  /** LFENet, the blocks, LRL: (N, width, T, H, W). */
+  private extract(x: Tensor): Tensor {
+    using scope = x.engine.scope();
+    const first = activate(this.lfe.forward(x), this.config.leaky);
+    const last = chain(first, this.blocks);
+    const features = this.config.localResidual ? add(last, first) : last; // LRL, eq. 5
+    return scope.keep(chain(features, [this.prelu, this.dropout]));
+  }
+
+  /** LSRNet: (N, C, T, scale·H, scale·W). */
+  private reconstruct(features: Tensor): Tensor {
+    const { leaky, upsampler, scale } = this.config;
+    using scope = features.engine.scope();
+    const deep = chain(features, [this.fusion, this.up]);
+    const wide = upsampler === 'shuffle' ? pixel_shuffle(deep, { factor: scale }) : deep;
+    if (wide !== deep) scope.release(deep);
+    return scope.keep(activate(this.out.forward(wide), leaky));
   }
 
   /** SRmap: the cheap mapping that carries the input to the output's size. */

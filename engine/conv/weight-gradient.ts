@@ -52,10 +52,11 @@ function correlate(engine: Engine, x: Tensor, dense: Tensor, shape: Shape, windo
   const lanes = dealLanes(a);
   const run = gw <= 8 ? 8 : gw <= 16 ? 16 : 24; // positions of a row that lie in workgroup memory at a time
   const inner = divisor(b4, Math.max(1, Math.floor(8 / kw)));
+  const together = b4 === 1 && window.kernel[1] * kw <= 9 ? window.kernel[1] : 1; // rows of taps
   const tile = (run - 1) * window.stride[2] + (kw - 1) * window.dilation[2] + 1;
 
   const variant = pick('conv_dw', {
-    rows: window.groups === 1 && kw <= 9 && tile * inner * 16 <= TILE_BYTES,
+    rows: window.groups === 1 && kw <= 9 && tile * together * inner * 16 <= TILE_BYTES,
     tiled: window.groups === 1,
     direct: true,
   });
@@ -82,11 +83,12 @@ function correlate(engine: Engine, x: Tensor, dense: Tensor, shape: Shape, windo
       LANES: lanes.lanes,
       B4: inner,
       TAPS: kw,
+      TAPS_H: together,
       P: run,
       TILE: tile,
       CHUNKS: chunks,
     };
-    const grid = [window.kernel[0] * window.kernel[1], (b4 / inner) * blocks, chunks] as const;
+    const grid = [(window.kernel[0] * window.kernel[1]) / together, (b4 / inner) * blocks, chunks] as const;
     engine.run(rows, 'weight_gradient', { ...shared, constants, grid });
   } else if (variant === 'tiled') {
     const constants = { XC4: b4, A4: a4, CHUNKS: chunks };

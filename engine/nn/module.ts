@@ -95,3 +95,15 @@ export abstract class Module {
     }
   }
 }
+
+/** Applies modules in turn. Each result is given up as soon as the next has read it, unless the tape needs it. */
+export function chain(x: Tensor, modules: readonly Module[]): Tensor {
+  using scope = x.engine.scope();
+  return scope.keep(
+    modules.reduce((y, module) => {
+      const next = module.forward(y);
+      if (next !== y) scope.release(y); // x itself belongs to someone else and stays
+      return next;
+    }, x),
+  );
+}

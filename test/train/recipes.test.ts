@@ -15,7 +15,7 @@ describe('recipes', () => {
     },
   );
 
-  test('fstrn is the paper's training', () => {
+  test('fstrn is the training of the paper', () => {
     expect(recipes.fstrn).toMatchObject({
       net: { width: 64, blocks: 5, dropout: 0.3, channels: 1 },
       data: { frames: 5, crop: 144, degradation: 'gaussian' },
