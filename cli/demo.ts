@@ -7,7 +7,7 @@ import { demoClip } from '../io/demo-clip.ts';
 import { writeReport } from '../io/report.ts';
 import { RunFolder } from '../io/run-folder.ts';
 import { type Showcase, writeShowcase } from '../io/showcase.ts';
-import { heldOutFrom, openRun, type TrainingRun, train } from '../io/training-run.ts';
+import { heldOutFrom, openRun, type RunRequest, type TrainingRun, train } from '../io/training-run.ts';
 import { measureRate } from '../train/rate.ts';
 import { type Recipe, recipeNamed } from '../train/recipes.ts';
 import { type CommonOptions, note, openEngine, report, shared, table } from './common.ts';
@@ -22,12 +22,15 @@ interface DemoOptions extends CommonOptions {
 /** What is aimed at: the whole demo ends within six minutes on two cores without a GPU. */
 interface Plan {
   readonly iterations: number;
-  /** Seconds that training and the last part may take; less is done where they do not suffice. */
+  /** Seconds meant for training; fewer iterations are planned where they do not suffice for all. */
   readonly training: number;
+  /** Seconds after which training ends, finished or not: the machine may get other work on the way. */
+  readonly deadline: number;
+  /** Seconds meant for the last part. */
   readonly showing: number;
 }
-const FULL: Plan = { iterations: 500, training: 170, showing: 60 };
-const QUICK: Plan = { iterations: 30, training: 20, showing: 5 };
+const FULL: Plan = { iterations: 800, training: 170, deadline: 215, showing: 50 };
+const QUICK: Plan = { iterations: 30, training: 20, deadline: 40, showing: 5 };
 const FEWEST = { iterations: 20, frames: 3 };
 const MOST_BYTES = 2 ** 28; // of decoded footage: a demo has no time for more
 
@@ -50,58 +53,73 @@ async function demo(given: string | undefined, options: DemoOptions): Promise<vo
   const plan = options.quick ? QUICK : FULL;
   const footage = given ? { path: given, note: `your clip ${basename(given)}` } : await demoClip();
   note(`${pc.bold('clip')}      ${footage.note}`);
-  const { width: w, height: h } = await openClip(footage.path);
+  const { width, height } = await openClip(footage.path);
   await RunFolder.clear(options.out);
 
   const engine = await openEngine(options.device);
-  const { recipe, flopsPerSecond } = await planned(engine, plan, { seed: options.seed, side: Math.min(w, h) });
-  const stop = interruption();
-  const progress = new TrainingProgress();
-  let run: TrainingRun;
-  try {
-    run = await openRun({
+  const { recipe, flopsPerSecond } = await planned(engine, plan, { seed: options.seed, side: Math.min(width, height) });
+  const run = await trained(
+    {
       recipe: () => recipe,
       ...{ data: [footage.path], val: [], out: options.out, resume: false, maxBytes: MOST_BYTES },
       openEngine: async () => engine,
-      onLoad: progress.loading,
-    });
+    },
+    plan.deadline,
+  );
+  if (!run) return;
+  const shown = await show(run, flopsPerSecond * plan.showing);
+  await conclude(run, shown, { options, origin: footage.note, seconds: (performance.now() - began) / 1000 });
+}
+
+/** Trains until the recipe's or the plan's end. Undefined if the user stopped it. */
+async function trained(request: RunRequest, deadline: number): Promise<TrainingRun | undefined> {
+  const stop = interruption();
+  const end = new AbortController();
+  stop.signal.addEventListener('abort', () => end.abort());
+  const timer = setTimeout(() => end.abort(), 1000 * deadline);
+  const progress = new TrainingProgress();
+  try {
+    const run = await openRun({ ...request, onLoad: progress.loading });
     progress.begin(run);
-    const finished = await train(run, progress, { signal: stop.signal });
+    const finished = await train(run, progress, { signal: end.signal });
     progress.end();
-    if (!finished) {
-      note(`stopped; go on with: subpixel train ${recipe.name} --resume --out ${options.out}`);
+    const { iteration, recipe } = run.trainer;
+    if (stop.signal.aborted) {
+      note(`stopped; go on with: subpixel train ${recipe.name} --resume --out ${request.out}`);
       process.stdout.write('', () => process.exit(130));
-      return;
+      return undefined;
     }
+    if (!finished) note(`time is up at iteration ${iteration} of ${recipe.iterations}`);
+    return run;
   } finally {
+    clearTimeout(timer);
     progress.end();
     stop.forget();
   }
+}
 
-  const shown = await show(run, flopsPerSecond * plan.showing);
-  const minutes = clock((performance.now() - began) / 1000);
-  const rows = scoreTable(recipe.name, shown);
-  const { width, height, ours, bicubic } = shown;
-  const what = `${ours.frames} held-out frames of ${basename(footage.path)}, ${width}x${height}, x4, Y, 8 pixels of border left out`;
-  await writeReport(run.folder, run.info, {
+/** The report, the table, and what lies where. */
+async function conclude(
+  { folder, info, trainer }: TrainingRun,
+  { width, height, ours, bicubic, picture }: Shown,
+  { options, origin, seconds }: { options: DemoOptions; origin: string; seconds: number },
+): Promise<void> {
+  const { recipe, iteration, net } = trainer;
+  const rows = scoreTable(recipe.name, { ours, bicubic });
+  const clip = `${ours.frames} held-out frames of ${basename(info.data[0])}`;
+  const what = `${clip}, ${width}x${height}, x${net.config.scale}, Y, 8 pixels of border left out`;
+  await writeReport(folder, info, {
     title: 'subpixel: demo',
-    summary: `${recipe.iterations} iterations of ${recipe.name}: ${rows.at(-1)![1]} dB over bicubic.`,
-    notes: [footage.note, what, `The whole demo took ${minutes} minutes.`],
+    summary: `${iteration} iterations of ${recipe.name}: ${rows.at(-1)![1]} dB over bicubic.`,
+    notes: [origin, what, `The whole demo took ${clock(seconds)} minutes.`],
     table: rows,
-    pictures: [{ caption: 'A held-out frame: low resolution, bicubic, the network, the truth', path: shown.picture }],
+    pictures: [{ caption: 'A held-out frame: low resolution, bicubic, the network, the truth', path: picture }],
   });
-  const gain = ours.psnr - bicubic.psnr;
   const files = ['before-after.png', 'upscaled.mp4', 'report.html', 'checkpoint.safetensors', 'weights.safetensors'];
-  const result = { out: resolve(options.out), frames: ours.frames, iterations: recipe.iterations, gain, files };
-  const scores = { bicubic: pick(bicubic), ours: pick(ours) };
-  report(options, { ...result, ...scores, seconds: (performance.now() - began) / 1000 }, () =>
-    [
-      `\n${what}`,
-      table(rows),
-      `\n${files.map((name) => join(options.out, name)).join('\n')}`,
-      `\ndone in ${minutes} minutes`,
-    ].join('\n'),
-  );
+  const scores = { bicubic: pick(bicubic), ours: pick(ours), gain: ours.psnr - bicubic.psnr };
+  const result = { out: resolve(options.out), frames: ours.frames, iterations: iteration, ...scores, files, seconds };
+  const lines = [`\n${what}`, table(rows), '', ...files.map((name) => join(options.out, name))];
+  report(options, result, () => [...lines, `\ndone in ${clock(seconds)} minutes`].join('\n'));
 }
 
 /** fstrn-small with as many iterations as the plan has, or as the machine has time for; crops no larger than the clip. */
@@ -117,16 +135,19 @@ async function planned(
   const { stepsPerSecond, flopsPerSecond } = await measureRate(engine, base);
   const possible = Math.floor(plan.training * stepsPerSecond);
   const iterations = Math.max(Math.min(plan.iterations, possible), FEWEST.iterations);
-  const short = iterations < plan.iterations ? `, fewer than the usual ${plan.iterations}: this machine is slow` : '';
   note(
-    `${pc.bold('training')}  ${iterations} iterations at ${stepsPerSecond.toFixed(1)} a second: about ` +
-      `${clock(iterations / stepsPerSecond)} minutes${short}`,
+    `${pc.bold('training')}  ${iterations} iterations, as many as fit into three minutes at ` +
+      `${stepsPerSecond.toFixed(1)} a second: about ${clock(iterations / stepsPerSecond)} minutes`,
   );
   const validation = { ...base.validation, every: Math.max(1, Math.round(iterations / 10)) };
   return { recipe: { ...base, seed, iterations, validation }, flopsPerSecond };
 }
 
-async function show({ trainer, folder, footage, info }: TrainingRun, flops: number) {
+type Scores = Pick<Showcase, 'bicubic' | 'ours'>;
+type Shown = Showcase & { readonly picture: string };
+
+/** Enlarges as many held-out frames as so much arithmetic allows. */
+async function show({ trainer, folder, footage, info }: TrainingRun, flops: number): Promise<Shown> {
   const clip = await openClip(info.data[0]);
   const { engine, recipe, net } = trainer;
   const window = recipe.data.frames;
@@ -152,7 +173,7 @@ async function show({ trainer, folder, footage, info }: TrainingRun, flops: numb
 
 const pick = ({ psnr, ssim }: Showcase['ours']) => ({ psnr, ssim });
 
-function scoreTable(name: string, { bicubic, ours }: Showcase): string[][] {
+function scoreTable(name: string, { bicubic, ours }: Scores): string[][] {
   const signed = (n: number, digits: number) => `${n >= 0 ? '+' : ''}${n.toFixed(digits)}`;
   return [
     ['', 'PSNR dB', 'SSIM'],

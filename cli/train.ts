@@ -63,7 +63,7 @@ async function run(name: string, options: Given): Promise<void> {
     report(options, result, () =>
       finished ? `done: ${folder.path}/report.html` : `stopped at iteration ${iteration}; --resume goes on from there`,
     );
-    if (stop.signal.aborted) process.stdout.write('', () => process.exit(130));
+    if (!finished && stop.signal.aborted) process.stdout.write('', () => process.exit(130));
   } finally {
     progress.end();
     stop.forget();
