@@ -30,8 +30,8 @@ interface Plan {
   readonly showing: number;
 }
 const FULL: Plan = { iterations: 800, training: 170, deadline: 215, showing: 50 };
-const QUICK: Plan = { iterations: 30, training: 20, deadline: 40, showing: 5 };
-const FEWEST = { iterations: 20, frames: 3 };
+const QUICK: Plan = { iterations: 10, training: 20, deadline: 40, showing: 5 };
+const FEWEST = { iterations: 10, frames: 3 };
 const MOST_BYTES = 2 ** 28; // of decoded footage: a demo has no time for more
 
 export function register(program: Command): void {
@@ -139,7 +139,7 @@ async function planned(
     `${pc.bold('training')}  ${iterations} iterations, as many as fit into three minutes at ` +
       `${stepsPerSecond.toFixed(1)} a second: about ${clock(iterations / stepsPerSecond)} minutes`,
   );
-  const validation = { ...base.validation, every: Math.max(1, Math.round(iterations / 10)) };
+  const validation = { ...base.validation, every: Math.max(5, Math.round(iterations / 10)) };
   return { recipe: { ...base, seed, iterations, validation }, flopsPerSecond };
 }
 

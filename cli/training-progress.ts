@@ -51,7 +51,7 @@ export class TrainingProgress {
     this.#rate = rate;
     this.#bar?.update(iteration, {
       loss: Number.isNaN(lastLoss) ? '…' : lastLoss.toFixed(5),
-      rate: rate.toFixed(2),
+      rate: this.#speed(),
       left: this.#left(),
       score: this.#score,
     });
@@ -60,9 +60,7 @@ export class TrainingProgress {
   loss = ({ iteration, loss }: LossRecord): void => {
     if (this.#bar) return;
     const { iterations } = this.#trainer!.recipe;
-    note(
-      `iteration ${iteration}/${iterations}  loss ${loss.toFixed(5)}  ${this.#rate.toFixed(2)} it/s  ${this.#left()} left`,
-    );
+    note(`iteration ${iteration}/${iterations}  loss ${loss.toFixed(5)}  ${this.#speed()} it/s  ${this.#left()} left`);
   };
 
   score = ({ iteration, psnr, bicubic }: ScoreRecord): void => {
@@ -77,6 +75,10 @@ export class TrainingProgress {
   end(): void {
     this.#bar?.stop();
     this.#bar = undefined;
+  }
+
+  #speed(): string {
+    return this.#rate > 0 ? this.#rate.toFixed(2) : '…';
   }
 
   #left(): string {

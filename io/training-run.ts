@@ -136,7 +136,7 @@ export async function train(
   );
 }
 
-/** Iterations per second of late, validation left out. */
+/** Iterations per second of late, validation left out; 0 in the first second, which is queueing and compiling. */
 class Clock {
   rate = 0;
   #since = performance.now();
@@ -149,7 +149,7 @@ class Clock {
 
   tick(iteration: number): void {
     const seconds = (performance.now() - this.#since) / 1000;
-    if (seconds < 1 && this.rate > 0) return;
+    if (seconds < 1) return;
     const now = (iteration - this.#from) / seconds;
     this.rate = this.rate > 0 ? 0.7 * this.rate + 0.3 * now : now;
     this.#from = iteration;

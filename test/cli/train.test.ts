@@ -105,7 +105,7 @@ describe('demo', () => {
   test('--quick on a clip of one’s own; a second one replaces the first', async () => {
     const out = cli.path('demo');
     const first = await cli.run('demo', clip, '--quick', '--out', out);
-    expect(first.stderr).toMatch(/training {2}30 iterations, as many as fit/);
+    expect(first.stderr).toMatch(/training {2}10 iterations, as many as fit/);
     expect(first.stdout).toMatch(/bicubic +\d+\.\d\d +0\.\d{4}\nfstrn-small +\d+\.\d\d +0\.\d{4}\ngain +[+-]\d/);
     expect(first.code).toBe(0);
     const files = ['before-after.png', 'checkpoint.safetensors', 'metrics.jsonl', 'recipe.json', 'report.html'];
