@@ -42,6 +42,7 @@ export class Tape {
     if (!dy && y.shape.some((n) => n !== 1)) {
       throw new ShapeError(`backward() of a tensor of shape ${shapeText(y.shape)} needs the gradient of that tensor`);
     }
+    const recording = engine.tape;
     engine.tape = undefined; // gradients of gradients are not recorded
     using _scope = engine.scope();
     const grads = new Map<Tensor, Tensor>([[y, (dy ?? engine.view(engine.one, y.shape)).retain()]]);
@@ -57,7 +58,7 @@ export class Tape {
         grad?.release();
       }
       // An op may pass dy on as it is, but clipping writes into gradients: each leaf gets memory of its own.
-      const taken = new Set<Storage | undefined>([dy?.storage]);
+      const taken = new Set<Storage>([(dy ?? engine.one).storage]);
       for (const [leaf, grad] of grads) {
         if (!leaf.isLeaf || !leaf.tracked || leaf.released) continue;
         const own = leaf.grad ? accumulate(leaf.grad, grad) : taken.has(grad.storage) ? copy(grad) : grad;
@@ -66,7 +67,7 @@ export class Tape {
       }
     } finally {
       for (const grad of grads.values()) grad.release();
-      engine.tape = this;
+      engine.tape = recording;
     }
   }
 

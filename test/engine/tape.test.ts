@@ -6,6 +6,7 @@ import { dropout } from '../../engine/ops/dropout.ts';
 import { reshape } from '../../engine/ops/reshape.ts';
 import { mean, sum } from '../../engine/ops/sum.ts';
 import { exp, relu, tanh } from '../../engine/ops/unary.ts';
+import { clipByValue } from '../../engine/optim/clip.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { testEngine } from '../ops/engine.ts';
 
@@ -123,6 +124,19 @@ describe('gradients', () => {
   });
 });
 
+describe('gradients of a sum of two numbers', () => {
+  it('are not the one that backward starts from', async () => {
+    using _scope = engine.scope();
+    using tape = engine.record();
+    const [a, b] = [engine.tensor([1], [2]).track(), engine.tensor([1], [3]).track()];
+    tape.backward(add(a, b));
+    clipByValue(engine, [a.grad!, b.grad!], 0.25);
+    expect([await a.grad!.item(), await b.grad!.item()]).toEqual([0.25, 0.25]);
+    expect(await engine.one.item()).toBe(1);
+    for (const x of [a, b]) x.setGrad(undefined);
+  });
+});
+
 describe('a tape', () => {
   it('records only while it lives, and the innermost one does', () => {
     using _scope = engine.scope();
@@ -138,6 +152,17 @@ describe('a tape', () => {
       expect(exp(x).tracked).toBe(true);
     }
     expect(engine.tape).toBeUndefined();
+  });
+
+  it('goes back beside another that records, and leaves that one in place', () => {
+    using _scope = engine.scope();
+    const x = engine.tensor([3], X).track();
+    using outer = engine.record();
+    const y = sum(exp(x));
+    using inner = engine.record();
+    outer.backward(y);
+    expect(engine.tape).toBe(inner);
+    x.setGrad(undefined);
   });
 
   it('holds nothing after backward, and nothing when a gradient fails', () => {
