@@ -40,6 +40,8 @@ interface Slot {
 
 /** A fixed list of dispatches: everything that JavaScript decided, ready to be encoded again. */
 export interface Recording {
+  /** Pages that hold its uniforms. */
+  readonly pages: Set<GPUBuffer>;
   readonly dispatches: {
     readonly pipeline: GPUComputePipeline;
     readonly group: GPUBindGroup;
@@ -56,7 +58,7 @@ type Grid = readonly [number, number, number];
 const BATCH = 64;
 const SLOT = 256; // the default alignment of dynamic uniform offsets
 const PAGE_SLOTS = 256;
-const MAX_SLOTS = 16 * PAGE_SLOTS;
+const MAX_PAGES = 16;
 const MAX_BIND_GROUPS = 8192;
 const MAX_QUERIES = 4096; // WebGPU's limit on the size of a query set
 
@@ -72,9 +74,8 @@ export class Commands {
   // A step repeats the same sizes, so uniform blocks are kept by content and written once.
   #slots = new Map<string, Slot>();
   #pages: GPUBuffer[] = [];
-  // Recordings point into pages, so a page that was recorded is not destroyed while recordings live.
-  #recordings = 0;
-  #retired: GPUBuffer[] = [];
+  /** Recordings that may be played. Their pages outlive the slots' oblivion. */
+  #recordings = new Set<Recording>();
   #recording: Recording | undefined;
   #usedInPage = PAGE_SLOTS;
 
@@ -102,6 +103,7 @@ export class Commands {
     const offsets = slot ? [slot.offset] : [];
     this.#encode(pipeline.gpu, group, offsets, grid, info);
     this.#recording?.dispatches.push({ pipeline: pipeline.gpu, group, offsets, grid, info });
+    if (slot) this.#recording?.pages.add(this.#pages[slot.page]);
     for (const { block } of bindings) block.lastBatch = this.batch;
     if (this.#recorded >= BATCH) this.submit();
   }
@@ -127,8 +129,8 @@ export class Commands {
   /** From here until `stopRecording`, dispatches run as ever and are also kept. */
   startRecording(): void {
     if (this.#recording) throw new SubpixelError('a step is being captured already');
-    this.#recording = { dispatches: [], varying: new Map() };
-    this.#recordings++;
+    this.#recording = { pages: new Set(), dispatches: [], varying: new Map() };
+    this.#recordings.add(this.#recording);
   }
 
   stopRecording(): Recording {
@@ -150,12 +152,11 @@ export class Commands {
     this.submit();
   }
 
-  /** Lets go of a recording: what only recordings kept is given back with the last of them. */
-  dropRecording(): void {
-    if (--this.#recordings > 0) return;
+  /** Lets go of a recording, and of the pages that only it kept. */
+  dropRecording(recording: Recording): void {
     this.submit();
-    for (const page of this.#retired) page.destroy();
-    this.#retired = [];
+    this.#recordings.delete(recording);
+    for (const page of recording.pages) if (!this.#pages.includes(page)) this.#destroyPage(page);
   }
 
   /** Writes host data into a block, after every recorded use of it. */
@@ -218,7 +219,8 @@ export class Commands {
     let slot = this.#slots.get(key);
     if (slot) return slot;
     // Never in the midst of a recording, whose pages must stay where they are.
-    if (this.#slots.size >= MAX_SLOTS && !this.#recording) this.#forgetSlots();
+    const full = this.#pages.length >= MAX_PAGES && this.#usedInPage === PAGE_SLOTS;
+    if (full && !this.#recording) this.#forgetSlots();
     slot = this.#newSlot(data);
     this.#slots.set(key, slot);
     return slot;
@@ -237,12 +239,16 @@ export class Commands {
 
   #forgetSlots(): void {
     this.submit();
-    if (this.#recordings > 0) this.#retired.push(...this.#pages);
-    else for (const page of this.#pages) page.destroy();
+    for (const page of this.#pages) this.#destroyPage(page);
     this.#pages = [];
     this.#slots.clear();
     this.#bindGroups.clear();
     this.#usedInPage = PAGE_SLOTS;
+  }
+
+  #destroyPage(page: GPUBuffer): void {
+    for (const { pages } of this.#recordings) if (pages.has(page)) return;
+    page.destroy();
   }
 
   #bindGroup(
@@ -269,7 +275,7 @@ export class Commands {
 /** Timestamp queries of one profile: two for each dispatch, resolved at every submit. */
 class Profile {
   #infos: DispatchInfo[] = [];
-  #chunks: GPUBuffer[] = [];
+  #chunks: { readonly resolved: GPUBuffer; readonly readable: GPUBuffer }[] = [];
   #set: GPUQuerySet;
   #used = 0;
 
@@ -295,16 +301,17 @@ class Profile {
     const readable = this.gpu.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
     encoder.resolveQuerySet(this.#set, 0, this.#used, resolved, 0);
     encoder.copyBufferToBuffer(resolved, 0, readable, 0, size);
-    this.#chunks.push(readable);
+    this.#chunks.push({ resolved, readable });
     this.#used = 0;
   }
 
   async read(): Promise<KernelTime[]> {
     const ticks: bigint[] = [];
-    for (const chunk of this.#chunks) {
-      await chunk.mapAsync(GPUMapMode.READ);
-      ticks.push(...new BigUint64Array(chunk.getMappedRange()));
-      chunk.destroy();
+    for (const { resolved, readable } of this.#chunks) {
+      await readable.mapAsync(GPUMapMode.READ);
+      ticks.push(...new BigUint64Array(readable.getMappedRange()));
+      readable.destroy();
+      resolved.destroy();
     }
     this.#set.destroy();
     const origin = ticks[0] ?? 0n;

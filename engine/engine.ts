@@ -13,6 +13,8 @@ import { Validator } from './validate.ts';
 
 /** Invocations per workgroup of the elementwise kernels (their const WORKGROUP). */
 export const WORKGROUP = 64;
+/** Workgroups along one dimension of a grid that every WebGPU device takes. */
+export const MOST_GROUPS = 65_535;
 
 export interface Run {
   /** Tensors (or raw storage) by the shader's binding names. */
@@ -40,7 +42,7 @@ const layoutKernel = new Kernel('layout', layoutWgsl);
 /** Workgroups along x and y for `threads` invocations: grids past 65,535 groups fold into y. */
 export function fold(threads: number, workgroup = WORKGROUP): [number, number, number] {
   const groups = Math.ceil(threads / workgroup);
-  const x = Math.min(groups, 65_535);
+  const x = Math.min(groups, MOST_GROUPS);
   return [x, x === 0 ? 0 : Math.ceil(groups / x), 1];
 }
 
@@ -54,6 +56,8 @@ export class Engine {
   readonly validator: Validator | undefined;
   /** The number 1: the gradient of a loss with respect to itself. */
   readonly one: Tensor;
+  /** While a step is captured: the storage it uses and did not make, held so that its replays find it unchanged. */
+  borrowed: Set<Storage> | undefined;
 
   #scopes: Scope[] = [];
   #maps = new Map<string, DeviceMap>();
@@ -186,9 +190,13 @@ export class Engine {
     let traffic = 0;
     const bindings = names.map((name) => {
       const bound = bind[name];
-      const { block, bytes } = bound instanceof Tensor ? bound.storage : bound;
       if (bound instanceof Tensor && bound.released)
         throw new KernelError(`${kernel.name}.${entry}: ${name} was released before this use`);
+      const storage = bound instanceof Tensor ? bound.storage : bound;
+      const { block, bytes } = storage;
+      if (this.borrowed && !this.borrowed.has(storage) && !this.memory.isReserved(block)) {
+        this.borrowed.add(storage.retain());
+      }
       traffic += bytes;
       return { index: kernel.bindings.get(name)!.index, block, bytes };
     });
@@ -209,16 +217,23 @@ export class Engine {
       this.#maps.clear();
     }
     const { start, index, weight } = build();
+    const uploaded: Storage[] = [];
     const upload = (values: Uint32Array<ArrayBuffer> | Float32Array<ArrayBuffer>) => {
       const raw = this.raw(Math.max(values.byteLength, 4));
+      uploaded.push(raw);
       this.commands.write(raw.block, values);
       return raw;
     };
-    map = {
-      start: upload(new Uint32Array(start)),
-      index: upload(new Uint32Array(index)),
-      weight: upload(Float32Array.from(weight)),
-    };
+    try {
+      map = {
+        start: upload(new Uint32Array(start)),
+        index: upload(new Uint32Array(index)),
+        weight: upload(Float32Array.from(weight)),
+      };
+    } catch (error) {
+      for (const raw of uploaded) raw.release();
+      throw error;
+    }
     this.#maps.set(key, map);
     return map;
   }
@@ -269,8 +284,9 @@ export class Engine {
     const stop = this.commands.startProfile();
     try {
       await work();
-    } finally {
-      this.commands.submit();
+    } catch (error) {
+      await stop().catch(() => {}); // of a lost device nothing can be read
+      throw error;
     }
     return stop();
   }

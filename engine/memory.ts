@@ -11,6 +11,8 @@ export interface Block {
   lastBatch: number;
   /** The free list that it returns to. */
   readonly home: FreeList;
+  /** False once the device has said that it had no memory for this block. */
+  exists: boolean;
 }
 
 /** Free blocks by size. */
@@ -96,9 +98,12 @@ export class Memory {
         `${mebibytes(bytes)} more device memory is needed, but ${mebibytes(this.#live)} of the ${mebibytes(this.budget)} allowed is in use`,
       );
     }
-    let block = this.#free.take(size);
-    if (block) this.#pooled -= size;
-    else block = this.#create(size);
+    let block = this.#takeFree(size);
+    if (!block) {
+      // Free blocks of other sizes may be what keeps this one from fitting.
+      if (this.#live + this.#pooled + size > this.budget) this.trim();
+      block = this.#create(size);
+    }
     this.#live += size;
     this.#liveBlocks++;
     this.#peak = Math.max(this.#peak, this.#live);
@@ -123,27 +128,39 @@ export class Memory {
     return reserve;
   }
 
+  /** Whether a block comes from the reserve of the step being captured. */
+  isReserved(block: Block): boolean {
+    return this.#free !== this.#common && block.home === this.#free;
+  }
+
   /** Hands the blocks of a reserve to everyone; those still in use follow when they are released. */
   unreserve(reserve: FreeList): void {
     reserve.successor = this.#common;
     for (const block of reserve.drain()) this.#common.put(block);
   }
 
+  #takeFree(size: number): Block | undefined {
+    for (;;) {
+      const block = this.#free.take(size);
+      if (block) this.#pooled -= size;
+      if (!block || block.exists) return block;
+    }
+  }
+
   #create(size: number): Block {
-    // Free blocks of other sizes may be what keeps this one from fitting.
-    if (this.#live + this.#pooled + size > this.budget) this.trim();
     const { gpu } = this.device;
     gpu.pushErrorScope('out-of-memory');
     const buffer = gpu.createBuffer({
       size,
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     });
+    const block: Block = { buffer, bytes: size, id: this.#nextId++, lastBatch: -1, home: this.#free, exists: true };
     const inUse = mebibytes(this.#live);
-    this.device.watch(
-      gpu.popErrorScope(),
-      ({ message }) => new OutOfMemoryError(`the device has no ${mebibytes(size)} left (${inUse} in use): ${message}`),
-    );
-    return { buffer, bytes: size, id: this.#nextId++, lastBatch: -1, home: this.#free };
+    this.device.watch(gpu.popErrorScope(), ({ message }) => {
+      block.exists = false;
+      return new OutOfMemoryError(`the device has no ${mebibytes(size)} left (${inUse} in use): ${message}`);
+    });
+    return block;
   }
 
   /** Gives all free blocks back to the device. */

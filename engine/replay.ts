@@ -1,7 +1,7 @@
 import type { Recording } from './commands.ts';
 import type { Engine } from './engine.ts';
 import type { FreeList } from './memory.ts';
-import type { Tensor } from './tensor.ts';
+import type { Storage, Tensor } from './tensor.ts';
 
 /** A step whose dispatches, buffers and bind groups were decided once. `run` repeats it on what its inputs then hold. */
 export class Replay {
@@ -9,6 +9,8 @@ export class Replay {
     readonly engine: Engine,
     readonly recording: Recording,
     readonly reserve: FreeList,
+    /** What the step used and did not make: its inputs, parameters, tables. */
+    readonly borrowed: ReadonlySet<Storage>,
     /** What the step returned: overwritten by each run. */
     readonly result: Tensor,
   ) {}
@@ -22,15 +24,19 @@ export class Replay {
     const { commands, memory } = engine;
     commands.startRecording();
     memory.beginReserve();
+    const borrowed = new Set<Storage>();
+    engine.borrowed = borrowed;
     try {
       using _scope = engine.scope();
       const result = step().retain();
-      return new Replay(engine, commands.stopRecording(), memory.endReserve(), result);
+      return new Replay(engine, commands.stopRecording(), memory.endReserve(), borrowed, result);
     } catch (error) {
-      commands.stopRecording();
       memory.unreserve(memory.endReserve());
-      commands.dropRecording();
+      for (const storage of borrowed) storage.release();
+      commands.dropRecording(commands.stopRecording());
       throw error;
+    } finally {
+      engine.borrowed = undefined;
     }
   }
 
@@ -39,14 +45,17 @@ export class Replay {
     return this.recording.dispatches.length;
   }
 
+  /** Records and submits the dispatches again. */
   run(): void {
     this.engine.commands.play(this.recording);
   }
 
+  /** Gives back the memory of the step and of its result. */
   dispose(): void {
     this.engine.commands.submit();
     this.result.release();
     this.engine.memory.unreserve(this.reserve);
-    this.engine.commands.dropRecording();
+    for (const storage of this.borrowed) storage.release();
+    this.engine.commands.dropRecording(this.recording);
   }
 }

@@ -1,13 +1,11 @@
 import axisMapWgsl from '../../shaders/axis_map.wgsl';
 import { type AxisMap, transposeMap } from '../axis-map.ts';
-import type { Engine } from '../engine.ts';
+import { type Engine, MOST_GROUPS, WORKGROUP } from '../engine.ts';
 import { ShapeError, shapeText } from '../errors.ts';
 import { Kernel } from '../op.ts';
 import { padded, type Shape, size, type Tensor } from '../tensor.ts';
 
 const kernel = new Kernel('axis_map', axisMapWgsl);
-const WORKGROUP = 64;
-const MOST_GROUPS = 65_535;
 
 /** An axis from the front, where -1 is the last one. @throws {ShapeError} when the shape has no such axis */
 export function axisOf(name: string, axis: number, shape: Shape): number {

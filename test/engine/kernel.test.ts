@@ -133,6 +133,22 @@ describe('errors', () => {
   });
 });
 
+it('a profile whose work fails times nothing after it', async () => {
+  if (!engine.caps.timestamps) return;
+  const failing = engine.profile(() => {
+    throw new Error('no work today');
+  });
+  await expect(failing).rejects.toThrow('no work today');
+  using _scope = engine.scope();
+  const x = engine.zeros([4]);
+  engine.commands.submit();
+  const passes = vi.spyOn(GPUCommandEncoder.prototype, 'beginComputePass');
+  relu(relu(relu(x)));
+  engine.commands.submit();
+  expect(passes).toHaveBeenCalledTimes(1);
+  passes.mockRestore();
+});
+
 it('folds long grids into two dimensions', () => {
   expect(fold(0)).toEqual([0, 0, 1]);
   expect(fold(1)).toEqual([1, 1, 1]);

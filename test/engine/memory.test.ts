@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
 import { KernelError, LimitError, OutOfMemoryError, ShapeError, SubpixelError } from '../../engine/errors.ts';
 import { sizeClass } from '../../engine/memory.ts';
@@ -234,5 +234,24 @@ describe('a budget', () => {
     } finally {
       engine.memory.budget = Number.POSITIVE_INFINITY;
     }
+  });
+});
+
+describe('a device without memory', () => {
+  it('says how much was asked for; the block that it did not give is never used again', async () => {
+    const { gpu } = engine.device;
+    const shape = [1, 4, 77, 131];
+    const refusal = vi.spyOn(gpu, 'popErrorScope').mockImplementationOnce(async () => {
+      await GPUDevice.prototype.popErrorScope.call(gpu);
+      return { message: 'simulated' } as GPUError;
+    });
+    const x = engine.empty(shape);
+    const missing = x.storage.block;
+    x.release();
+    await expect(engine.finish()).rejects.toThrow(/^the device has no .* MiB left .*simulated/);
+    refusal.mockRestore();
+    const again = engine.empty(shape);
+    expect(again.storage.block).not.toBe(missing);
+    again.release();
   });
 });

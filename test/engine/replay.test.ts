@@ -1,8 +1,11 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { interpolateMap } from '../../engine/axis-map.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { SubpixelError } from '../../engine/errors.ts';
 import { Noise } from '../../engine/nn/module.ts';
+import { interpolate } from '../../engine/ops/interpolate.ts';
 import { charbonnier_loss } from '../../engine/ops/losses.ts';
+import { clamp, relu } from '../../engine/ops/unary.ts';
 import { Adam } from '../../engine/optim/adam.ts';
 import { Random } from '../../engine/random.ts';
 import { Replay } from '../../engine/replay.ts';
@@ -93,12 +96,49 @@ describe('a captured step', () => {
     dispose();
   });
 
+  it('keeps its inputs and its resize tables, whatever happens to them meanwhile', async () => {
+    const picture = Float32Array.from({ length: 25 }, (_, i) => i);
+    const x = engine.tensor([1, 1, 5, 5], picture);
+    const step = () => interpolate(x, { scale_factor: 2, mode: 'bilinear' });
+    step().release();
+    const replay = Replay.capture(engine, step);
+    const want = await replay.result.read();
+    x.release();
+    for (let i = 0; i < 300; i++) engine.map(`table ${i}`, () => interpolateMap(3, 4 + i, { mode: 'linear' }));
+    const others = Array.from({ length: 900 }, () => engine.tensor([1, 1, 4, 4], new Float32Array(16).fill(7)));
+    replay.run();
+    expect(await replay.result.read()).toEqual(want);
+    for (const other of others) other.release();
+    replay.dispose();
+  });
+
+  it('keeps its uniforms while others come and go, and no more than those', async () => {
+    using _scope = engine.scope();
+    const x = engine.tensor([4], [1, 2, 3, 4]);
+    const replay = Replay.capture(engine, () => clamp(x, { min: 2, max: 3 }));
+    const destroyed = vi.spyOn(GPUBuffer.prototype, 'destroy');
+    for (let i = 0; i < 9000; i++) {
+      using _inner = engine.scope();
+      clamp(x, { min: -i });
+    }
+    expect(destroyed.mock.calls.length).toBeGreaterThan(16);
+    destroyed.mockRestore();
+    engine.write(x, [4, 3, 2, 1]);
+    replay.run();
+    expect([...(await replay.result.read())]).toEqual([3, 3, 2, 2]);
+    replay.dispose();
+  });
+
   it('refuses host data, and leaves the engine as it was', async () => {
+    using _scope = engine.scope();
+    const picture = engine.zeros([1, 1, 5, 5]);
     const live = engine.memory.stats().live;
     expect(() => Replay.capture(engine, () => engine.tensor([4], [1, 2, 3, 4]))).toThrow(SubpixelError);
     expect(engine.memory.stats().live).toBe(live);
+    // a table that no step has needed before
+    expect(() => Replay.capture(engine, () => interpolate(relu(picture), { scale_factor: 7 }))).toThrow(SubpixelError);
+    expect(engine.memory.stats().live).toBe(live);
     const x = engine.tensor([4], [1, 2, 3, 4]);
     expect([...(await x.read())]).toEqual([1, 2, 3, 4]);
-    x.release();
   });
 });
