@@ -1,10 +1,12 @@
+import { UsageError } from './errors.ts';
+
 /** What may be turned from outside: environment variables in Node, the URL's query in a page. One sentence each. */
 export interface Knobs {
   /** DEBUG=1 device and memory, 2 time and rate of each kernel, 3 its shapes and constants, 4 its WGSL. */
   debug: number;
   /** VALIDATE=1 checks every op against its float64 reference at the next synchronisation. */
   validate: boolean;
-  /** KERNEL=conv:direct,conv_dw:subgroup picks a variant per kernel family. */
+  /** KERNEL=conv:tiled,conv_dw:direct picks a variant per kernel family, where it can do the work. */
   kernel: Record<string, string>;
 }
 
@@ -15,4 +17,17 @@ export function readKnobs(source: Record<string, string | undefined>): void {
   knobs.validate = source.VALIDATE === '1';
   const pairs = (source.KERNEL ?? '').split(',').filter(Boolean);
   knobs.kernel = Object.fromEntries(pairs.map((pair) => pair.split(':') as [string, string]));
+}
+
+/**
+ * The first variant that can do the work, or the one that KERNEL=family:variant asks for where it can.
+ * @throws {UsageError} when the family has no variant of that name
+ */
+export function pickVariant(family: string, able: Record<string, boolean>): string {
+  const forced = knobs.kernel[family];
+  if (forced && !(forced in able)) {
+    throw new UsageError(`KERNEL=${family}:${forced}: expected one of ${Object.keys(able).join(', ')}`);
+  }
+  if (forced && able[forced]) return forced;
+  return Object.keys(able).find((name) => able[name])!;
 }

@@ -53,6 +53,9 @@ const conv2d: OpCase[] = [
   conv('conv2d', 'over 256 positions', [1, 3, 17, 19], [7, 3, 3, 3], { padding: 1 }),
   conv('conv2d', '256x256, 3 to 4', [1, 3, 256, 256], [4, 3, 3, 3], { padding: 1 }, large),
   conv('conv2d', '256x256, 8 to 8', [1, 8, 256, 256], [8, 8, 3, 3], { padding: 1 }, large),
+  // more than 65,535 rows or samples: each alone would be a grid too long for one dimension
+  conv('conv2d', '70,000 rows', [1, 2, 70_000, 1], [5, 2, 3, 1], { padding: [1, 0] }, large),
+  conv('conv2d', 'batch of 70,000', [70_000, 2, 1, 1], [5, 2, 1, 1], {}, large),
   conv('conv2d', '257x255, stride 2', [1, 5, 257, 255], [6, 5, 3, 3], { padding: 1, stride: 2 }, large),
 ];
 

@@ -4,9 +4,10 @@ import convStrip from '../../shaders/conv.strip.wgsl';
 import convTiled from '../../shaders/conv.tiled.wgsl';
 import { type Engine, fold } from '../engine.ts';
 import { Kernel } from '../kernel.ts';
+import { pickVariant } from '../knobs.ts';
 import { padded, type Shape, size, type Tensor } from '../tensor.ts';
 import { type Axis, ceilDiv, slidingAxis, spreadingAxes, volume, type Window } from './geometry.ts';
-import { dealLanes, divisor, type Lanes, pick, TILE_BYTES } from './variants.ts';
+import { dealLanes, divisor, type Lanes, TILE_BYTES } from './variants.ts';
 
 const direct = new Kernel('conv.direct', convDirect);
 const rows = new Kernel('conv.rows', convRows);
@@ -72,10 +73,13 @@ function gather(engine: Engine, c: Convolution, out: Tensor, axes: readonly [Axi
   const run = choosePositions(gw, lanes.V);
   const block = divisor(ci4, 16);
   const tile = (run - 1) * width.is + Math.max(width.taps - 1, 0) * width.offStep + 1;
+  const rowGrid = [ceilDiv(gw, run) * lanes.blocks, gh, n * gd] as const;
+  const { workgroupsPerDimension, workgroupBytes } = engine.caps.limits;
 
-  const variant = pick('conv', {
+  const variant = pickVariant('conv', {
     strip: window.groups === 1 && co4 === 1 && width.is === 1 && width.offStep === 1 && width.taps > 0,
-    rows: window.groups === 1 && tile * block * 16 <= TILE_BYTES,
+    rows:
+      window.groups === 1 && tile * block * 16 <= TILE_BYTES && rowGrid.every((size) => size <= workgroupsPerDimension),
     tiled: window.groups === 1,
     direct: true,
   });
@@ -98,23 +102,24 @@ function gather(engine: Engine, c: Convolution, out: Tensor, axes: readonly [Axi
     } as const;
     engine.run(strip, 'gather', { ...shared, constants, threads: n * gd * gh * ceilDiv(gw, STRIP) });
   } else if (variant === 'rows') {
-    const { V, count, blocks } = lanes;
     const constants = {
-      V,
+      V: lanes.V,
       REAL: Math.min(ci, 4),
       CI4: ci4,
-      COV: count,
+      COV: lanes.count,
       LANES: lanes.lanes,
       P: run,
       BLOCK: block,
       TILE: tile,
       BIAS,
     };
-    engine.run(rows, 'gather', { ...shared, constants, grid: [ceilDiv(gw, run) * blocks, gh, n * gd] });
+    engine.run(rows, 'gather', { ...shared, constants, grid: rowGrid });
   } else if (variant === 'tiled') {
     const tx = Math.min(8, 2 ** Math.max(0, Math.ceil(Math.log2(co4)) - 1));
     const ty = Math.min(32, 128 / tx);
-    const bk4 = Math.min(4, 2 ** Math.ceil(Math.log2(ci4)));
+    const bytes = (bk4: number) => 16 * (8 * ty * (bk4 + 1) + 8 * bk4 * tx); // of inputs and weights
+    let bk4 = Math.min(4, 2 ** Math.ceil(Math.log2(ci4)));
+    while (bytes(bk4) > workgroupBytes) bk4 /= 2;
     const [gx, gy] = fold(positions, 8 * ty);
     const constants = { CI4: ci4, CO4: co4, TX: tx, TY: ty, BK4: bk4, BIAS };
     engine.run(tiled, 'gather', { ...shared, constants, grid: [gx, gy, ceilDiv(co4, 2 * tx)] });

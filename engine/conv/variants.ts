@@ -1,16 +1,8 @@
-import { knobs } from '../knobs.ts';
 import { padded } from '../tensor.ts';
 import { ceilDiv } from './geometry.ts';
 
 /** Workgroup memory that the fast kernels allow themselves: what every WebGPU device has. */
 export const TILE_BYTES = 16_384;
-
-/** The first variant that can do the work, or the one that KERNEL=family:variant asks for where it can. */
-export function pick(family: string, able: Record<string, boolean>): string {
-  const forced = knobs.kernel[family];
-  if (forced && able[forced]) return forced;
-  return Object.keys(able).find((name) => able[name])!;
-}
 
 /** Largest divisor of n that is at most `most`. */
 export function divisor(n: number, most: number): number {

@@ -3,11 +3,12 @@ import dwRows from '../../shaders/conv_dw.rows.wgsl';
 import dwTiled from '../../shaders/conv_dw.tiled.wgsl';
 import type { Engine } from '../engine.ts';
 import { Kernel } from '../kernel.ts';
+import { pickVariant } from '../knobs.ts';
 import { sumMiddle } from '../reduce.ts';
 import { padded, type Shape, size, type Tensor } from '../tensor.ts';
 import { transposeFilter } from './filter.ts';
 import { ceilDiv, type Vec3, volume, type Window } from './geometry.ts';
-import { dealLanes, divisor, pick, TILE_BYTES } from './variants.ts';
+import { dealLanes, divisor, TILE_BYTES } from './variants.ts';
 
 const direct = new Kernel('conv_dw.direct', dwDirect);
 const rows = new Kernel('conv_dw.rows', dwRows);
@@ -55,7 +56,7 @@ function correlate(engine: Engine, x: Tensor, dense: Tensor, shape: Shape, windo
   const together = b4 === 1 && window.kernel[1] * kw <= 9 ? window.kernel[1] : 1; // rows of taps
   const tile = (run - 1) * window.stride[2] + (kw - 1) * window.dilation[2] + 1;
 
-  const variant = pick('conv_dw', {
+  const variant = pickVariant('conv_dw', {
     rows: window.groups === 1 && kw <= 9 && tile * together * inner * 16 <= TILE_BYTES,
     tiled: window.groups === 1,
     direct: true,

@@ -1,7 +1,7 @@
 import wgsl from '../../shaders/pixel_shuffle.wgsl';
 import type { Engine } from '../engine.ts';
 import { ShapeError, shapeText } from '../errors.ts';
-import { knobs } from '../knobs.ts';
+import { pickVariant } from '../knobs.ts';
 import { defineOp, expectRank, Kernel } from '../op.ts';
 import { padded, type Shape, size, type Tensor } from '../tensor.ts';
 
@@ -38,10 +38,11 @@ function rearrange(engine: Engine, x: Tensor, shape: Shape, r: number): Tensor {
   const out = engine.empty(shape);
   const way = shape[1] < x.shape[1] ? 'shuffle' : 'unshuffle';
   const [from, deep, channels] = way === 'shuffle' ? ['deep', x.shape, shape[1]] : ['wide', shape, x.shape[1]];
-  const even = r % 2 === 0 && knobs.kernel.pixel_shuffle !== 'any';
+  const variant = pickVariant('pixel_shuffle', { even: r % 2 === 0, any: true });
+  const even = variant === 'even';
   const positions = size(deep) / deep[1];
   const width = deep[deep.length - 1];
-  engine.run(kernel, `${way}_${even ? 'even' : 'any'}`, {
+  engine.run(kernel, `${way}_${variant}`, {
     bind: { [even ? from : `${from}_channels`]: x, out },
     constants: { C: channels, R: r },
     uniforms: { width, rows: positions / width },

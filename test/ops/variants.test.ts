@@ -1,6 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { knobs } from '../../engine/knobs.ts';
+import { conv2d } from '../../engine/ops/conv.ts';
+import { pixel_shuffle } from '../../engine/ops/pixel_shuffle.ts';
 import { cases, type OpCase } from '../cases.ts';
+import { testEngine } from './engine.ts';
 import { Guard } from './guard.ts';
 import { answer, questionOf, run } from './judge.ts';
 import { expectRight, useEngine } from './walk.ts';
@@ -25,6 +28,26 @@ const convolutions = new Set([
 ]);
 const isConvolution = (test: OpCase) => convolutions.has(`${test.op}: ${test.name}`);
 const isShuffle = (test: OpCase) => test.op.startsWith('pixel_') && !test.large;
+
+it('tiles are smaller where workgroup memory is no more than what all devices have', async () => {
+  const small = await testEngine({ maxComputeWorkgroupStorageSize: 16_384 });
+  knobs.kernel = { conv: 'tiled' };
+  for (const outputs of [5, 17]) {
+    using _scope = small.scope();
+    const x = small.tensor([1, 17, 6, 9], new Float32Array(17 * 54).fill(1));
+    const w = small.tensor([outputs, 17, 1, 1], new Float32Array(outputs * 17).fill(1), 'filter');
+    expect((await conv2d(x, w).read()).every((v) => v === 17)).toBe(true);
+  }
+  small.destroy();
+});
+
+it('a variant that does not exist is refused', () => {
+  using _scope = engine().scope();
+  knobs.kernel = { pixel_shuffle: 'odd' };
+  expect(() => pixel_shuffle(engine().zeros([1, 4, 1, 1]), { factor: 2 })).toThrow(
+    'KERNEL=pixel_shuffle:odd: expected one of even, any',
+  );
+});
 
 const variants: [kernel: Record<string, string>, chosen: (test: OpCase) => boolean][] = [
   [{ conv: 'direct', conv_dw: 'direct' }, isConvolution],
