@@ -67,8 +67,8 @@ export abstract class Optimizer {
           `optimizer state ${name}: expected ${shapeText(slot.shape)}, got ${given ? shapeText(given.shape) : 'nothing'}`,
         );
       }
-      this.engine.write(slot, given.data);
     }
+    for (const [name, slot] of this.#named()) this.engine.write(slot, dict.get(name)!.data);
     this.steps = steps;
   }
 
