@@ -1,6 +1,6 @@
 import type { Engine, Run } from './engine.ts';
 import { ShapeError, shapeText } from './errors.ts';
-import { Kernel } from './kernel.ts';
+import type { Kernel } from './kernel.ts';
 import type { Layout, Shape } from './tensor.ts';
 import { Tensor } from './tensor.ts';
 
@@ -192,5 +192,3 @@ export function expectRank(what: string, got: Shape, ...ranks: number[]): void {
   if (ranks.includes(got.length)) return;
   throw new ShapeError(`${what}: expected ${ranks.join(' or ')} axes, got shape ${shapeText(got)}`);
 }
-
-export { Kernel };

@@ -1,7 +1,8 @@
 // Convolution, one group, as a gather (see conv.direct.wgsl for the geometry).
 // A workgroup computes P neighbouring positions of a row for LANES·V output channels: each lane keeps P sums of a V of
-// channels in registers. Few channels take a narrow V, so that a subgroup's lanes stay busy. The stretch of input that one row of taps needs (TILE positions, BLOCK·4 channels) lies in
-// workgroup memory, loaded by all lanes; every lane then reads the same input value at the same time, and weights of its own.
+// channels in registers. Few channels take a narrow V, so that a subgroup's lanes stay busy. The stretch of input that one
+// row of taps needs (TILE positions, BLOCK·4 channels) lies in workgroup memory, loaded by all lanes; every lane then reads
+// the same input value at the same time, and weights of its own.
 alias V = vec4f;          // output channels of a lane: vec4f, vec2f or f32
 const REAL = 4u;          // channels in a vec4 of x: 4, or fewer where x has fewer
 const CI4 = 16u;          // input channels / 4

@@ -2,7 +2,7 @@ import axisMapWgsl from '../../shaders/axis_map.wgsl';
 import { type AxisMap, transposeMap } from '../axis-map.ts';
 import { type Engine, MOST_GROUPS, WORKGROUP } from '../engine.ts';
 import { ShapeError, shapeText } from '../errors.ts';
-import { Kernel } from '../op.ts';
+import { Kernel } from '../kernel.ts';
 import { padded, type Shape, size, type Tensor } from '../tensor.ts';
 
 const kernel = new Kernel('axis_map', axisMapWgsl);

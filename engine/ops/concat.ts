@@ -1,6 +1,7 @@
 import wgsl from '../../shaders/concat.wgsl';
 import { ShapeError, shapeText } from '../errors.ts';
-import { defineOp, Kernel } from '../op.ts';
+import { Kernel } from '../kernel.ts';
+import { defineOp } from '../op.ts';
 import { axisOf, lieOf, resized } from './axis.ts';
 import { window } from './slice.ts';
 

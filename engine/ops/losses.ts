@@ -1,6 +1,7 @@
 import wgsl from '../../shaders/loss.wgsl';
 import { ShapeError } from '../errors.ts';
-import { defineOp, expectShape, Kernel } from '../op.ts';
+import { Kernel } from '../kernel.ts';
+import { defineOp, expectShape } from '../op.ts';
 import { CHUNK, sumLanes, sumMiddle } from '../reduce.ts';
 import { extent, size } from '../tensor.ts';
 

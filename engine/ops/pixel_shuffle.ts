@@ -1,8 +1,9 @@
 import wgsl from '../../shaders/pixel_shuffle.wgsl';
 import type { Engine } from '../engine.ts';
 import { ShapeError, shapeText } from '../errors.ts';
+import { Kernel } from '../kernel.ts';
 import { pickVariant } from '../knobs.ts';
-import { defineOp, expectRank, Kernel } from '../op.ts';
+import { defineOp, expectRank } from '../op.ts';
 import { padded, type Shape, size, type Tensor } from '../tensor.ts';
 
 const kernel = new Kernel('pixel_shuffle', wgsl);

@@ -1,5 +1,6 @@
 import wgsl from '../../shaders/prelu.wgsl';
-import { defineOp, expectShape, Kernel } from '../op.ts';
+import { Kernel } from '../kernel.ts';
+import { defineOp, expectShape } from '../op.ts';
 import { CHUNK, sumLanes, sumMiddle } from '../reduce.ts';
 import { extent, type Shape, size } from '../tensor.ts';
 

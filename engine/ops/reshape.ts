@@ -1,6 +1,7 @@
 import wgsl from '../../shaders/reshape.wgsl';
 import { ShapeError, shapeText } from '../errors.ts';
-import { defineOp, Kernel } from '../op.ts';
+import { Kernel } from '../kernel.ts';
+import { defineOp } from '../op.ts';
 import { extent, plainStrides, type Shape, size, type Tensor } from '../tensor.ts';
 
 const kernel = new Kernel('reshape', wgsl);

@@ -1,7 +1,8 @@
 import wgsl from '../../shaders/slice.wgsl';
 import type { Engine } from '../engine.ts';
 import { ShapeError, shapeText } from '../errors.ts';
-import { defineOp, Kernel } from '../op.ts';
+import { Kernel } from '../kernel.ts';
+import { defineOp } from '../op.ts';
 import type { Shape, Tensor } from '../tensor.ts';
 import { axisOf, lieOf, resized } from './axis.ts';
 

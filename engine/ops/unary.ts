@@ -1,7 +1,7 @@
 import wgsl from '../../shaders/unary.wgsl';
 import { ShapeError } from '../errors.ts';
-import type { Constants } from '../kernel.ts';
-import { defineOp, Kernel } from '../op.ts';
+import { type Constants, Kernel } from '../kernel.ts';
+import { defineOp } from '../op.ts';
 import { extent, type Shape, size } from '../tensor.ts';
 
 const kernel = new Kernel('unary', wgsl);

@@ -1,7 +1,8 @@
 import wgsl from '../../shaders/warp.wgsl';
 import type { Engine } from '../engine.ts';
 import { ShapeError } from '../errors.ts';
-import { defineOp, expectRank, expectShape, Kernel } from '../op.ts';
+import { Kernel } from '../kernel.ts';
+import { defineOp, expectRank, expectShape } from '../op.ts';
 import { padded, type Shape, size, type Tensor } from '../tensor.ts';
 
 const kernel = new Kernel('warp', wgsl);
