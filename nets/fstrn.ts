@@ -207,8 +207,23 @@ export class Fstrn extends Module {
   }
 }
 
+const choices: { [K in 'block' | 'slopes' | 'upsampler' | 'crossResidual' | 'localResidual']: FstrnConfig[K][] } = {
+  block: ['separable', 'full'],
+  slopes: ['channel', 'shared'],
+  upsampler: ['shuffle', 'holes', 'wide'],
+  crossResidual: ['bilinear', 'bicubic', 'none'],
+  localResidual: [true, false],
+};
+
+/** Settings may come from a command line or a file, where the compiler has not seen them. */
 function checked(config: FstrnConfig): FstrnConfig {
-  const { width, kernel, scale, blocks, channels, dropout, upsampler } = config;
+  const { width, kernel, scale, blocks, channels, dropout, upsampler, leaky } = config;
+  for (const [key, allowed] of Object.entries(choices)) {
+    const given = config[key as keyof typeof choices];
+    if (!(allowed as unknown[]).includes(given)) {
+      throw new UsageError(`fstrn ${key}: expected ${allowed.join(' or ')}, got ${given}`);
+    }
+  }
   const whole = (n: number, least: number) => Number.isInteger(n) && n >= least;
   if (!whole(channels, 1)) throw new UsageError(`fstrn channels: expected 1 or more, got ${channels}`);
   if (!whole(width, 4) || width % 4 !== 0) throw new UsageError(`fstrn width: expected a multiple of 4, got ${width}`);
@@ -218,5 +233,6 @@ function checked(config: FstrnConfig): FstrnConfig {
   if (!whole(scale, upsampler === 'holes' ? 3 : 1))
     throw new UsageError(`fstrn scale: expected a whole number that suits ${upsampler}, got ${scale}`);
   if (!(dropout >= 0 && dropout < 1)) throw new UsageError(`fstrn dropout: expected a share in [0, 1), got ${dropout}`);
+  if (!(leaky >= 0 && leaky <= 1)) throw new UsageError(`fstrn leaky: expected a slope from 0 to 1, got ${leaky}`);
   return config;
 }

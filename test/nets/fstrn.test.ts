@@ -106,7 +106,18 @@ describe('FSTRN as the tables have it', () => {
     expect(engine.memory.stats().live).toBeLessThanOrEqual(before + 2 ** 16);
   });
 
-  it.each([{ width: 6 }, { kernel: 4 }, { dropout: 1 }, { blocks: -1 }, { scale: 0 }])('refuses %j', (config) => {
-    expect(() => new Fstrn(build, config)).toThrow(UsageError);
+  it.each([
+    { width: 6 },
+    { kernel: 4 },
+    { dropout: 1 },
+    { blocks: -1 },
+    { scale: 0 },
+    { leaky: -0.1 },
+    { block: 'ful' },
+    { upsampler: 'nearest' },
+    { crossResidual: true },
+    { localResidual: 'no' },
+  ])('refuses %j', (config) => {
+    expect(() => new Fstrn(build, config as Partial<FstrnConfig>)).toThrow(UsageError);
   });
 });
