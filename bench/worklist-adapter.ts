@@ -1,11 +1,12 @@
 // Runs the items of a shared work list (peers/worklist.json and lists of its form), so that this engine can be timed beside
 // TensorFlow.js, jax-js, ONNX Runtime and PyTorch by one harness: `prepare(item)` gives { run, outputs, dispose }, where
 // run() does one finished iteration.
-import { transposeFilter } from '../engine/conv/filter.ts';
-import { slide, spread } from '../engine/conv/gather.ts';
-import { volume, type Window } from '../engine/conv/geometry.ts';
-import { weightGradient } from '../engine/conv/weight-gradient.ts';
+
 import { Engine } from '../engine/engine.ts';
+import { transposeFilter } from '../engine/kernels/conv/filter.ts';
+import { slide, spread } from '../engine/kernels/conv/gather.ts';
+import { volume, type Window } from '../engine/kernels/conv/geometry.ts';
+import { weightGradient } from '../engine/kernels/conv/weight-gradient.ts';
 import { readKnobs } from '../engine/knobs.ts';
 import { Module } from '../engine/nn/module.ts';
 import { add } from '../engine/ops/binary.ts';

@@ -1,6 +1,6 @@
-import { accumulate, copy } from './accumulate.ts';
 import type { Engine } from './engine.ts';
 import { ShapeError, SubpixelError, shapeText } from './errors.ts';
+import { accumulate, copy } from './kernels/accumulate.ts';
 import type { Storage, Tensor } from './tensor.ts';
 
 /** One recorded operation. Inputs and output name edges of the graph; only `saved` keeps memory alive. */

@@ -1,5 +1,5 @@
-import { copy } from './accumulate.ts';
 import { KernelError, shapeText } from './errors.ts';
+import { copy } from './kernels/accumulate.ts';
 import { references } from './reference/index.ts';
 import type { Tensor } from './tensor.ts';
 

@@ -1,9 +1,9 @@
 import { Varying } from '../kernel.ts';
+import { dropoutMask } from '../kernels/random-tensor.ts';
 import { type ConvAttrs, conv2d, conv3d } from '../ops/conv.ts';
 import { conv_transpose3d } from '../ops/conv_transpose.ts';
 import { dropout } from '../ops/dropout.ts';
 import { prelu } from '../ops/prelu.ts';
-import { dropoutMask } from '../random-tensor.ts';
 import type { Tensor } from '../tensor.ts';
 import { constant, type Init, xavierUniform } from './init.ts';
 import { type Build, Module, type Noise } from './module.ts';

@@ -1,4 +1,4 @@
-import { broadcastShape, combine, divisorGradient, type Kind, sumTo } from '../broadcast.ts';
+import { broadcastShape, combine, divisorGradient, type Kind, sumTo } from '../kernels/broadcast.ts';
 import { defineOp } from '../op.ts';
 import { type Shape, size, type Tensor } from '../tensor.ts';
 

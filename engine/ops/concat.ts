@@ -1,8 +1,8 @@
 import wgsl from '../../shaders/concat.wgsl';
 import { ShapeError, shapeText } from '../errors.ts';
 import { Kernel } from '../kernel.ts';
+import { axisOf, lieOf, resized } from '../kernels/axis.ts';
 import { defineOp } from '../op.ts';
-import { axisOf, lieOf, resized } from './axis.ts';
 import { window } from './slice.ts';
 
 const kernel = new Kernel('concat', wgsl);

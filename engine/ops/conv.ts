@@ -1,8 +1,8 @@
-import { transposeFilter } from '../conv/filter.ts';
-import { slide, spread } from '../conv/gather.ts';
-import { type Vec3, volume, type Window } from '../conv/geometry.ts';
-import { biasGradient, weightGradient } from '../conv/weight-gradient.ts';
 import { ShapeError, shapeText } from '../errors.ts';
+import { transposeFilter } from '../kernels/conv/filter.ts';
+import { slide, spread } from '../kernels/conv/gather.ts';
+import { type Vec3, volume, type Window } from '../kernels/conv/geometry.ts';
+import { biasGradient, weightGradient } from '../kernels/conv/weight-gradient.ts';
 import { defineOp, expectRank, expectShape } from '../op.ts';
 import { type Shape, size } from '../tensor.ts';
 

@@ -1,8 +1,8 @@
-import { transposeFilter } from '../conv/filter.ts';
-import { slide, spread } from '../conv/gather.ts';
-import { volume } from '../conv/geometry.ts';
-import { biasGradient, weightGradient } from '../conv/weight-gradient.ts';
 import { ShapeError, shapeText } from '../errors.ts';
+import { transposeFilter } from '../kernels/conv/filter.ts';
+import { slide, spread } from '../kernels/conv/gather.ts';
+import { volume } from '../kernels/conv/geometry.ts';
+import { biasGradient, weightGradient } from '../kernels/conv/weight-gradient.ts';
 import { defineOp, expectRank, expectShape } from '../op.ts';
 import { size } from '../tensor.ts';
 import { type ConvAttrs, type PerAxis, perAxis, windowOf } from './conv.ts';

@@ -1,7 +1,7 @@
 import { ShapeError } from '../errors.ts';
 import type { Uniforms, Varying } from '../kernel.ts';
+import { dropoutMask, dropped } from '../kernels/random-tensor.ts';
 import { defineOp } from '../op.ts';
-import { dropoutMask, dropped } from '../random-tensor.ts';
 import { size } from '../tensor.ts';
 
 interface DropoutAttrs {

@@ -1,7 +1,7 @@
 import { imresizeMap } from '../axis-map.ts';
+import { applySteps, applyTransposed, factors, resized, type Step } from '../kernels/axis.ts';
 import { defineOp, expectRank } from '../op.ts';
 import { type Shape, size } from '../tensor.ts';
-import { applySteps, applyTransposed, factors, resized, type Step } from './axis.ts';
 
 interface Attrs {
   /** One factor, or (vertical, horizontal). Must be given. */

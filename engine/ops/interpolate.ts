@@ -1,8 +1,8 @@
 import { interpolatedSize, interpolateMap } from '../axis-map.ts';
 import { ShapeError } from '../errors.ts';
+import { applySteps, applyTransposed, expectSome, factors, resized, type Step } from '../kernels/axis.ts';
 import { defineOp, expectRank } from '../op.ts';
 import { type Shape, size } from '../tensor.ts';
-import { applySteps, applyTransposed, expectSome, factors, resized, type Step } from './axis.ts';
 
 /** Each mode with the number of axes that it takes. */
 const ranks = { nearest: [4, 5], bilinear: [4], trilinear: [5] };

@@ -1,8 +1,8 @@
 import wgsl from '../../shaders/loss.wgsl';
 import { ShapeError } from '../errors.ts';
 import { Kernel } from '../kernel.ts';
+import { CHUNK, sumLanes, sumMiddle } from '../kernels/reduce.ts';
 import { defineOp, expectShape } from '../op.ts';
-import { CHUNK, sumLanes, sumMiddle } from '../reduce.ts';
 import { extent, size } from '../tensor.ts';
 
 const kernel = new Kernel('loss', wgsl);

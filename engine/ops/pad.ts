@@ -1,8 +1,8 @@
 import { expectPad, type PadMode, padMap } from '../axis-map.ts';
 import { ShapeError } from '../errors.ts';
+import { applySteps, applyTransposed, type Step } from '../kernels/axis.ts';
 import { defineOp } from '../op.ts';
 import type { Shape } from '../tensor.ts';
-import { applySteps, applyTransposed, type Step } from './axis.ts';
 import { window } from './slice.ts';
 
 const modes: readonly PadMode[] = ['zeros', 'replicate', 'reflect'];

@@ -1,7 +1,7 @@
 import wgsl from '../../shaders/prelu.wgsl';
 import { Kernel } from '../kernel.ts';
+import { CHUNK, sumLanes, sumMiddle } from '../kernels/reduce.ts';
 import { defineOp, expectShape } from '../op.ts';
-import { CHUNK, sumLanes, sumMiddle } from '../reduce.ts';
 import { extent, type Shape, size } from '../tensor.ts';
 
 const kernel = new Kernel('prelu', wgsl);

@@ -2,9 +2,9 @@ import wgsl from '../../shaders/slice.wgsl';
 import type { Engine } from '../engine.ts';
 import { ShapeError, shapeText } from '../errors.ts';
 import { Kernel } from '../kernel.ts';
+import { axisOf, lieOf, resized } from '../kernels/axis.ts';
 import { defineOp } from '../op.ts';
 import type { Shape, Tensor } from '../tensor.ts';
-import { axisOf, lieOf, resized } from './axis.ts';
 
 const kernel = new Kernel('slice', wgsl);
 

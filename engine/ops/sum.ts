@@ -1,9 +1,9 @@
-import { expand } from '../broadcast.ts';
 import { ShapeError, shapeText } from '../errors.ts';
+import { expand } from '../kernels/broadcast.ts';
+import { sumAxes } from '../kernels/reduce.ts';
+import { reshaped } from '../kernels/reshape.ts';
 import { defineOp } from '../op.ts';
-import { sumAxes } from '../reduce.ts';
 import { type Shape, size } from '../tensor.ts';
-import { reshaped } from './reshape.ts';
 
 interface ReduceAttrs {
   /** One axis or several, counted from the end where negative; all if not given. */

@@ -1,8 +1,8 @@
 import wgsl from '../../shaders/clip.wgsl';
-import { accumulate } from '../accumulate.ts';
 import type { Engine } from '../engine.ts';
 import { Kernel } from '../kernel.ts';
-import { sumLanes, sumMiddle } from '../reduce.ts';
+import { accumulate } from '../kernels/accumulate.ts';
+import { sumLanes, sumMiddle } from '../kernels/reduce.ts';
 import type { Tensor } from '../tensor.ts';
 
 const kernel = new Kernel('clip', wgsl);

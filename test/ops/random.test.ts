@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
 import { ShapeError } from '../../engine/errors.ts';
+import { randomNormal, randomUniform, randomWords } from '../../engine/kernels/random-tensor.ts';
 import { dropout } from '../../engine/ops/dropout.ts';
 import { philox4x32, Random, unitFloat, words } from '../../engine/random.ts';
-import { randomNormal, randomUniform, randomWords } from '../../engine/random-tensor.ts';
 import { padded, size } from '../../engine/tensor.ts';
 import { testEngine } from './engine.ts';
 

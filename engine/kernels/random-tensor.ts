@@ -1,8 +1,8 @@
-import wgsl from '../shaders/random.wgsl';
-import type { Engine } from './engine.ts';
-import { Kernel, type Uniforms, type Varying } from './kernel.ts';
-import { words } from './random.ts';
-import { type Layout, plainStrides, type Shape, type Storage, type Tensor } from './tensor.ts';
+import wgsl from '../../shaders/random.wgsl';
+import type { Engine } from '../engine.ts';
+import { Kernel, type Uniforms, type Varying } from '../kernel.ts';
+import { words } from '../random.ts';
+import { type Layout, plainStrides, type Shape, type Storage, type Tensor } from '../tensor.ts';
 
 const kernel = new Kernel('random', wgsl);
 

@@ -1,4 +1,4 @@
-import { padded } from '../tensor.ts';
+import { padded } from '../../tensor.ts';
 import { ceilDiv } from './geometry.ts';
 
 /** Workgroup memory that the fast kernels allow themselves: what every WebGPU device has. */

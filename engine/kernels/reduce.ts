@@ -1,7 +1,7 @@
-import wgsl from '../shaders/reduce.wgsl';
-import type { Engine } from './engine.ts';
-import { Kernel } from './kernel.ts';
-import { type Storage, size, type Tensor } from './tensor.ts';
+import wgsl from '../../shaders/reduce.wgsl';
+import type { Engine } from '../engine.ts';
+import { Kernel } from '../kernel.ts';
+import { type Storage, size, type Tensor } from '../tensor.ts';
 
 const kernel = new Kernel('reduce', wgsl);
 /** Terms that one thread adds: enough work for a thread, and enough threads for a device. Fixed, so sums repeat. */

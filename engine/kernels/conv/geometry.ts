@@ -1,4 +1,4 @@
-import type { Shape } from '../tensor.ts';
+import type { Shape } from '../../tensor.ts';
 
 /** One value per axis: depth, height, width. A 2D convolution has depth 1. */
 export type Vec3 = readonly [number, number, number];

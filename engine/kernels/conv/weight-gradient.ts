@@ -1,11 +1,11 @@
-import dwDirect from '../../shaders/conv_dw.direct.wgsl';
-import dwRows from '../../shaders/conv_dw.rows.wgsl';
-import dwTiled from '../../shaders/conv_dw.tiled.wgsl';
-import type { Engine } from '../engine.ts';
-import { Kernel } from '../kernel.ts';
-import { pickVariant } from '../knobs.ts';
+import dwDirect from '../../../shaders/conv_dw.direct.wgsl';
+import dwRows from '../../../shaders/conv_dw.rows.wgsl';
+import dwTiled from '../../../shaders/conv_dw.tiled.wgsl';
+import type { Engine } from '../../engine.ts';
+import { Kernel } from '../../kernel.ts';
+import { pickVariant } from '../../knobs.ts';
+import { padded, type Shape, size, type Tensor } from '../../tensor.ts';
 import { sumMiddle } from '../reduce.ts';
-import { padded, type Shape, size, type Tensor } from '../tensor.ts';
 import { transposeFilter } from './filter.ts';
 import { ceilDiv, type Vec3, volume, type Window } from './geometry.ts';
 import { dealLanes, divisor, TILE_BYTES } from './variants.ts';

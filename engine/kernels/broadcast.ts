@@ -1,10 +1,10 @@
-import wgsl from '../shaders/broadcast.wgsl';
-import type { Engine } from './engine.ts';
-import { ShapeError, shapeText } from './errors.ts';
-import { Kernel } from './kernel.ts';
-import { reshaped } from './ops/reshape.ts';
+import wgsl from '../../shaders/broadcast.wgsl';
+import type { Engine } from '../engine.ts';
+import { ShapeError, shapeText } from '../errors.ts';
+import { Kernel } from '../kernel.ts';
+import { type Shape, size, type Tensor } from '../tensor.ts';
 import { sumAxes } from './reduce.ts';
-import { type Shape, size, type Tensor } from './tensor.ts';
+import { reshaped } from './reshape.ts';
 
 const kernel = new Kernel('broadcast', wgsl);
 /** In the order of the shader's consts. */

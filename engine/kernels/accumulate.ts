@@ -1,6 +1,6 @@
-import wgsl from '../shaders/accumulate.wgsl';
-import { Kernel } from './kernel.ts';
-import type { Tensor } from './tensor.ts';
+import wgsl from '../../shaders/accumulate.wgsl';
+import { Kernel } from '../kernel.ts';
+import type { Tensor } from '../tensor.ts';
 
 const kernel = new Kernel('accumulate', wgsl);
 

@@ -1,11 +1,11 @@
-import convDirect from '../../shaders/conv.direct.wgsl';
-import convRows from '../../shaders/conv.rows.wgsl';
-import convStrip from '../../shaders/conv.strip.wgsl';
-import convTiled from '../../shaders/conv.tiled.wgsl';
-import { type Engine, fold } from '../engine.ts';
-import { Kernel } from '../kernel.ts';
-import { pickVariant } from '../knobs.ts';
-import { padded, type Shape, size, type Tensor } from '../tensor.ts';
+import convDirect from '../../../shaders/conv.direct.wgsl';
+import convRows from '../../../shaders/conv.rows.wgsl';
+import convStrip from '../../../shaders/conv.strip.wgsl';
+import convTiled from '../../../shaders/conv.tiled.wgsl';
+import { type Engine, fold } from '../../engine.ts';
+import { Kernel } from '../../kernel.ts';
+import { pickVariant } from '../../knobs.ts';
+import { padded, type Shape, size, type Tensor } from '../../tensor.ts';
 import { type Axis, ceilDiv, slidingAxis, spreadingAxes, volume, type Window } from './geometry.ts';
 import { dealLanes, divisor, type Lanes, TILE_BYTES } from './variants.ts';
 

@@ -1,7 +1,7 @@
-import wgsl from '../../shaders/filter_transpose.wgsl';
-import type { Engine } from '../engine.ts';
-import { Kernel } from '../kernel.ts';
-import { size, type Tensor } from '../tensor.ts';
+import wgsl from '../../../shaders/filter_transpose.wgsl';
+import type { Engine } from '../../engine.ts';
+import { Kernel } from '../../kernel.ts';
+import { size, type Tensor } from '../../tensor.ts';
 
 const kernel = new Kernel('filter_transpose', wgsl);
 
