@@ -29,7 +29,7 @@ interface Plan {
   /** Seconds meant for the last part. */
   readonly showing: number;
 }
-const FULL: Plan = { iterations: 800, training: 170, deadline: 215, showing: 50 };
+const FULL: Plan = { iterations: 800, training: 200, deadline: 245, showing: 45 };
 const QUICK: Plan = { iterations: 10, training: 20, deadline: 40, showing: 5 };
 const FEWEST = { iterations: 10, frames: 3 };
 const MOST_BYTES = 2 ** 28; // of decoded footage: a demo has no time for more
@@ -136,7 +136,7 @@ async function planned(
   const possible = Math.floor(plan.training * stepsPerSecond);
   const iterations = Math.max(Math.min(plan.iterations, possible), FEWEST.iterations);
   note(
-    `${pc.bold('training')}  ${iterations} iterations, as many as fit into three minutes at ` +
+    `${pc.bold('training')}  ${iterations} iterations, as many as fit into ${plan.training} s at ` +
       `${stepsPerSecond.toFixed(1)} a second: about ${clock(iterations / stepsPerSecond)} minutes`,
   );
   const validation = { ...base.validation, every: Math.max(5, Math.round(iterations / 10)) };

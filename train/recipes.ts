@@ -81,8 +81,8 @@ export interface Recipe {
 
 /**
  * The paper's training, with the numbers of its public code: 13,020 samples in batches of 21 are an epoch of 620 steps, and there are 100.
- * A batch goes through in three passes of seven, so that it fits into a gigabyte; no layer mixes samples, so the gradient is
- * the same. Where the paper leaves it open, the loss is taken over all frames, as its formula has it.
+ * A batch goes through in three passes of seven, so that it fits into half a gigabyte; no layer mixes samples, so
+ * the gradient is the same. Where the paper leaves it open, the loss is taken over all frames, as its formula has it.
  */
 const fstrn: Recipe = {
   name: 'fstrn',
