@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { Engine } from '../engine/engine.ts';
 import { UsageError } from '../engine/errors.ts';
+import { rememberedChoices } from '../io/choices.ts';
 import { projectFolder } from '../io/folders.ts';
 import { type DeviceChoice, nodeGpu } from '../io/gpu.ts';
 import { nearest } from '../train/near.ts';
@@ -27,9 +28,11 @@ export function shared(command: Command, { json, examples }: { json?: boolean; e
     .addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}`);
 }
 
-/** An engine on the adapter that the user asked for. */
+/** An engine on the adapter that the user asked for, with the kernel variants that are fastest there. */
 export async function openEngine(device: DeviceChoice): Promise<Engine> {
-  return Engine.create((await nodeGpu(device)).adapter);
+  const engine = await Engine.create((await nodeGpu(device)).adapter);
+  engine.choices = await rememberedChoices(engine, packageVersion());
+  return engine;
 }
 
 /** One JSON object, or text for people. */

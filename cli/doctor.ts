@@ -5,6 +5,7 @@ import { measurePeak } from '../bench/peak.ts';
 import { Engine } from '../engine/engine.ts';
 import { NoAdapterError, SubpixelError } from '../engine/errors.ts';
 import { knobs } from '../engine/knobs.ts';
+import { rememberedChoices } from '../io/choices.ts';
 import { findFfmpeg, runFfmpeg } from '../io/ffmpeg.ts';
 import { fetchedFolder } from '../io/folders.ts';
 import { nodeGpu } from '../io/gpu.ts';
@@ -43,14 +44,15 @@ async function adapterFacts(options: CommonOptions) {
   const { adapter, fallback, timestampsExact } = await nodeGpu(options.device);
   const features = [...adapter.features].sort();
   const engine = await Engine.create(adapter);
+  const preferred = await rememberedChoices(engine, packageVersion());
   const { description, vendor, architecture, subgroupSize, limits } = engine.caps;
   const peak = await measurePeak(engine, { spend: 300 });
   return {
     adapter: { description, vendor, architecture, software: fallback, timestampsExact, subgroupSize, features },
     limits,
     peak,
-    // Variants are chosen by shape, before each dispatch, and shown by `subpixel profile`; KERNEL forces one.
-    kernels: Object.keys(knobs.kernel).length > 0 ? knobs.kernel : 'chosen by shape',
+    // Among the variants that can do a shape, the first in this order runs; `subpixel profile` shows which. KERNEL forces one.
+    kernels: Object.keys(preferred).length > 0 ? preferred : 'as built in (software adapter)',
   };
 }
 

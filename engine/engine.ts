@@ -6,7 +6,7 @@ import { kernelTable, memoryLine } from './debug.ts';
 import { Device } from './device.ts';
 import { DeviceLostError, KernelError, ShapeError, shapeText } from './errors.ts';
 import { type Constants, Kernel, Pipelines, type Uniforms, type Varying } from './kernel.ts';
-import { knobs } from './knobs.ts';
+import { type Choices, knobs } from './knobs.ts';
 import { Memory, sizeClass } from './memory.ts';
 import { extent, type Layout, plainStrides, type Shape, Storage, size, Tensor } from './tensor.ts';
 import { Validator } from './validate.ts';
@@ -51,6 +51,8 @@ export class Engine {
   readonly memory: Memory;
   readonly pipelines: Pipelines;
   readonly commands: Commands;
+  /** Which kernel variants to prefer on this device; the tuner measures it. */
+  choices: Choices = {};
   /** The tape that records now, if any. */
   tape: Tape | undefined;
   readonly validator: Validator | undefined;

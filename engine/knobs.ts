@@ -19,15 +19,19 @@ export function readKnobs(source: Record<string, string | undefined>): void {
   knobs.kernel = Object.fromEntries(pairs.map((pair) => pair.split(':') as [string, string]));
 }
 
+/** Kernel variants in the order of preference, by family: what the tuner measured on an adapter. */
+export type Choices = Readonly<Record<string, readonly string[]>>;
+
 /**
- * The first variant that can do the work, or the one that KERNEL=family:variant asks for where it can.
- * @throws {UsageError} when the family has no variant of that name
+ * The first variant in the order of preference that can do the work, or the one that KERNEL=family:variant asks for where it
+ * can. Without a measured order, the order of `able` counts.
+ * @throws {UsageError} when the family has no variant of the name asked for
  */
-export function pickVariant(family: string, able: Record<string, boolean>): string {
+export function pickVariant(family: string, able: Readonly<Record<string, boolean>>, choices: Choices = {}): string {
   const forced = knobs.kernel[family];
   if (forced && !(forced in able)) {
     throw new UsageError(`KERNEL=${family}:${forced}: expected one of ${Object.keys(able).join(', ')}`);
   }
-  if (forced && able[forced]) return forced;
-  return Object.keys(able).find((name) => able[name])!;
+  const order = [...(forced ? [forced] : []), ...(choices[family] ?? []), ...Object.keys(able)];
+  return order.find((name) => able[name])!;
 }

@@ -80,8 +80,8 @@ export interface Recipe {
 }
 
 /**
- * The paper's training, with the numbers of its public code: 13,020 samples in batches of 21 are an epoch of 620 steps, and there are 100.
- * A batch goes through in three passes of seven, so that it fits into half a gigabyte; no layer mixes samples, so
+ * The paper's training, with the numbers of its public code: 13,020 samples in batches of 21 are an epoch of 620 steps, and
+ * there are 100. A batch goes through in three passes of seven, so that it fits into half a gigabyte; no layer mixes samples, so
  * the gradient is the same. Where the paper leaves it open, the loss is taken over all frames, as its formula has it.
  */
 const fstrn: Recipe = {
@@ -101,9 +101,9 @@ const fstrn: Recipe = {
 };
 
 /**
- * For two processor cores and a few minutes: a narrow, shallow net that learns what to add to bicubic. On the QCIF training
- * clips of specs/datasets.md §3 that we have (eight), its 1500 iterations take 6 minutes on a quiet machine and gain over
- * bicubic (Y, 8 pixels cropped): Vid4 city 25.40 against 25.09 dB, carphone 27.16 against 26.08 dB.
+ * For two processor cores and a few minutes: a narrow, shallow net that learns what to add to bicubic. Trained on eight of
+ * the paper's QCIF clips, its 1500 iterations gain over bicubic (Y, 8 pixels cropped): Vid4 city 25.40 against 25.09 dB,
+ * carphone 27.16 against 26.08 dB.
  */
 const fstrnSmall: Recipe = {
   ...fstrn,

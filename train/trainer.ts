@@ -1,5 +1,6 @@
 import type { Engine } from '../engine/engine.ts';
 import { NotFiniteError, UsageError } from '../engine/errors.ts';
+import type { Choices } from '../engine/knobs.ts';
 import { Noise, type StateDict } from '../engine/nn/module.ts';
 import { charbonnier_loss, l1_loss, mse_loss } from '../engine/ops/losses.ts';
 import { slice } from '../engine/ops/slice.ts';
@@ -39,6 +40,8 @@ export interface Progress {
   /** Losses since the last record, and the sum and count of those in the schedule's window. */
   readonly recent: readonly number[];
   readonly window: readonly [sum: number, count: number];
+  /** Kernel variants that the run prefers: others would add in another order. */
+  readonly kernels: Choices;
 }
 
 /** A trainer as it stands between two steps. Tensors: net.*, optimizer.<slot>.*, and ema.* where there is an average. */
@@ -154,6 +157,7 @@ export class Trainer {
       schedule: this.#schedule.state?.() ?? {},
       recent: [...this.#recent],
       window: [...this.#window],
+      kernels: this.engine.choices,
     };
     return { tensors, progress };
   }
@@ -169,6 +173,7 @@ export class Trainer {
     this.#schedule.restore?.(progress.schedule);
     this.#recent = [...progress.recent];
     this.#window = [...progress.window];
+    this.engine.choices = progress.kernels;
   }
 
   dispose(): void {

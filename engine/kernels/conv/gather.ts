@@ -76,13 +76,14 @@ function gather(engine: Engine, c: Convolution, out: Tensor, axes: readonly [Axi
   const rowGrid = [ceilDiv(gw, run) * lanes.blocks, gh, n * gd] as const;
   const { workgroupsPerDimension, workgroupBytes } = engine.caps.limits;
 
-  const variant = pickVariant('conv', {
+  const able = {
     strip: window.groups === 1 && co4 === 1 && width.is === 1 && width.offStep === 1 && width.taps > 0,
     rows:
       window.groups === 1 && tile * block * 16 <= TILE_BYTES && rowGrid.every((size) => size <= workgroupsPerDimension),
     tiled: window.groups === 1,
     direct: true,
-  });
+  };
+  const variant = pickVariant('conv', able, engine.choices);
   const shared = {
     bind: { x, w, bias: bias ?? w, out },
     uniforms,

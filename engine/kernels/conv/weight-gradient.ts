@@ -56,11 +56,12 @@ function correlate(engine: Engine, x: Tensor, dense: Tensor, shape: Shape, windo
   const together = b4 === 1 && window.kernel[1] * kw <= 9 ? window.kernel[1] : 1; // rows of taps
   const tile = (run - 1) * window.stride[2] + (kw - 1) * window.dilation[2] + 1;
 
-  const variant = pickVariant('conv_dw', {
+  const able = {
     rows: window.groups === 1 && kw <= 9 && tile * together * inner * 16 <= TILE_BYTES,
     tiled: window.groups === 1,
     direct: true,
-  });
+  };
+  const variant = pickVariant('conv_dw', able, engine.choices);
   const shared = {
     bind: { x, dense, part },
     uniforms: {

@@ -1,0 +1,46 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Engine } from '../../engine/engine.ts';
+import { pickVariant } from '../../engine/knobs.ts';
+import { conv2d } from '../../engine/ops/conv.ts';
+import { tune } from '../../engine/tuner.ts';
+import { testEngine } from '../ops/engine.ts';
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await testEngine();
+});
+
+describe('kernel variants', () => {
+  it('follow the measured order where they can do the work', () => {
+    const able = { strip: false, rows: true, tiled: true, direct: true };
+    expect(pickVariant('conv', able)).toBe('rows');
+    expect(pickVariant('conv', able, { conv: ['strip', 'tiled', 'rows'] })).toBe('tiled');
+    expect(pickVariant('conv', { ...able, tiled: false, rows: false }, { conv: ['tiled', 'rows'] })).toBe('direct');
+    expect(pickVariant('conv', able, { conv_dw: ['tiled'] })).toBe('rows');
+  });
+
+  it('are taken from the engine by the convolutions', async () => {
+    const used = async (conv: string[]) => {
+      engine.choices = { conv };
+      using _scope = engine.scope();
+      const x = engine.tensor([1, 8, 4, 4], new Float32Array(128));
+      const w = engine.tensor([8, 8, 1, 1], new Float32Array(64), 'filter');
+      const times = await engine.profile(() => {
+        conv2d(x, w);
+      });
+      engine.choices = {};
+      return times.map(({ label }) => label);
+    };
+    expect(await used(['direct'])).toEqual(['conv2d (direct)']);
+    expect(await used(['tiled', 'rows'])).toEqual(['conv2d (tiled)']);
+  });
+
+  it('are measured on hardware, and as built in on the processor', async () => {
+    const live = engine.memory.stats().live;
+    const choices = await tune(engine);
+    expect(engine.memory.stats().live).toBe(live);
+    expect(engine.choices).toEqual({});
+    if (engine.caps.fallback) expect(choices).toEqual({});
+    else expect([...choices.conv].sort()).toEqual(['direct', 'rows', 'strip', 'tiled']);
+  });
+});
