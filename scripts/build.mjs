@@ -1,15 +1,17 @@
 // Bundles what is run outside the tests as ES modules in dist/: the command line, the adapter for scripts/probe.mjs,
 // and the benchmark's side of a shared work list.
-// Another folder than dist/ may be named: tests build their own.
+// Another folder than dist/ may be named: tests build their own. What was built before goes only when the new one is whole.
 // Shaders are inlined as text; packages stay outside. Types are checked by `npm run check`, not here.
-import { rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
 const outdir = process.argv[2] ?? 'dist';
-rmSync(outdir, { recursive: true, force: true });
+const unfinished = `${outdir}.unfinished`; // beside it, as the source maps name sources by relative paths
+const remove = (folder) => rmSync(folder, { recursive: true, force: true });
+remove(unfinished);
 await build({
   entryPoints: ['cli/main.ts', 'io/gpu.ts', 'bench/worklist-adapter.ts'],
-  outdir,
+  outdir: unfinished,
   outbase: '.',
   bundle: true,
   splitting: true,
@@ -21,3 +23,5 @@ await build({
   loader: { '.wgsl': 'text' },
   logLevel: 'warning',
 });
+remove(outdir);
+renameSync(unfinished, outdir);
