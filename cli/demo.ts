@@ -73,13 +73,13 @@ async function demo(given: string | undefined, options: DemoOptions): Promise<vo
 
 /** Trains until the recipe's or the plan's end. Undefined if the user stopped it. */
 async function trained(request: RunRequest, deadline: number): Promise<TrainingRun | undefined> {
-  const stop = interruption();
   const end = new AbortController();
-  stop.signal.addEventListener('abort', () => end.abort());
   const timer = setTimeout(() => end.abort(), 1000 * deadline);
   const progress = new TrainingProgress();
+  const run = await openRun({ ...request, onLoad: progress.loading });
+  const stop = interruption(); // until here there is nothing to save, and Ctrl-C ends at once
+  stop.signal.addEventListener('abort', () => end.abort());
   try {
-    const run = await openRun({ ...request, onLoad: progress.loading });
     progress.begin(run);
     const finished = await train(run, progress, { signal: end.signal });
     progress.end();

@@ -49,10 +49,10 @@ export function register(program: Command): void {
 type Given = Omit<TrainOptions, 'seed'> & { seed?: number };
 
 async function run(name: string, options: Given): Promise<void> {
-  const stop = interruption();
   const progress = new TrainingProgress();
+  const training = await openRun({ ...requestOf(name, options), onLoad: progress.loading });
+  const stop = interruption(); // until here there is nothing to save, and Ctrl-C ends at once
   try {
-    const training = await openRun({ ...requestOf(name, options), onLoad: progress.loading });
     progress.begin(training);
     const finished = await train(training, progress, { stopAfter: options.stopAfter, signal: stop.signal });
     progress.end();

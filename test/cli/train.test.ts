@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { runFfmpeg } from '../../io/ffmpeg.ts';
 import { writeVideo } from '../../io/video-writer.ts';
 import { tinySettings, waves } from '../train/tiny-run.ts';
 import { builtCli } from './cli.ts';
@@ -67,6 +68,21 @@ describe('20 iterations, interrupted and resumed, end in the same bytes', () => 
     expect((await cli.run(...command(signal), '--resume')).code).toBe(0);
     expect(checkpoint(signal).equals(whole)).toBe(true);
   });
+});
+
+test('Ctrl-C while clips are read ends at once, and nothing was made', async () => {
+  const long = cli.path('long.mkv');
+  await runFfmpeg(['-f', 'lavfi', '-i', 'testsrc=size=320x240:duration=60', '-pix_fmt', 'yuv420p', long]);
+  const child = cli.start('train', 'fstrn-small', '--data', long, '--out', cli.path('early'));
+  let stderr = '';
+  child.stderr?.on('data', (chunk) => {
+    stderr += chunk;
+  });
+  await sleep(600);
+  child.kill('SIGINT');
+  expect(await once(child, 'exit')).toEqual([null, 'SIGINT']);
+  expect(stderr).toBe('');
+  expect(existsSync(cli.path('early'))).toBe(false);
 });
 
 describe('what does not make sense ends with one clear paragraph', () => {
