@@ -107,7 +107,9 @@ export function lookUp<T>(
  * stays behind.
  */
 export async function interruptible<T>(cleanUp: () => Promise<unknown>, work: () => Promise<T>): Promise<T> {
+  let stopped = false;
   const stop = (signal: NodeJS.Signals) => {
+    stopped = true;
     note(`\nstopped by ${signal}`);
     const code = signal === 'SIGINT' ? 130 : 143;
     cleanUp().finally(() => process.exit(code));
@@ -115,6 +117,9 @@ export async function interruptible<T>(cleanUp: () => Promise<unknown>, work: ()
   process.once('SIGINT', stop).once('SIGTERM', stop);
   try {
     return await work();
+  } catch (error) {
+    if (stopped) await new Promise(() => {}); // it failed because it was stopped: the end of cleanUp ends the process
+    throw error;
   } finally {
     process.off('SIGINT', stop).off('SIGTERM', stop);
   }

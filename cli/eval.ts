@@ -5,7 +5,18 @@ import { DEGRADATIONS, type Degradation } from '../train/degrade.ts';
 import { type ClipEvaluation, type EvaluateOptions, evaluateClip } from '../train/evaluate.ts';
 import type { InferOptions } from '../train/infer.ts';
 import { DEFAULT_PROTOCOL, type Picture, PROTOCOLS, type Protocol } from '../train/metrics.ts';
-import { bytes, type CommonOptions, lookUp, note, openEngine, report, shared, table, wholeNumber } from './common.ts';
+import {
+  bytes,
+  type CommonOptions,
+  interruptible,
+  lookUp,
+  note,
+  openEngine,
+  report,
+  shared,
+  table,
+  wholeNumber,
+} from './common.ts';
 import { loadNet, netEntry, refuseOtherScale } from './net.ts';
 import { startProgress } from './progress.ts';
 
@@ -68,9 +79,16 @@ async function run(name: string, paths: string[], options: Options): Promise<voi
     const total = Math.min(clip.frameCount ?? Number.POSITIVE_INFINITY, options.frames ?? Number.POSITIVE_INFINITY);
     const progress = startProgress(clip.name, Number.isFinite(total) ? total : undefined, 'frames');
     const evaluate: EvaluateOptions = { scale, degradation, protocol, net: judged, onFrame: progress.update };
-    const result = await evaluateClip(frames(clip, protocol, options.frames, judged?.net.config.channels), evaluate);
-    progress.stop();
-    results.push({ name: clip.name, result });
+    const pictures = frames(clip, protocol, options.frames, judged?.net.config.channels);
+    try {
+      const result = await interruptible(
+        async () => progress.stop(),
+        () => evaluateClip(pictures, evaluate),
+      );
+      results.push({ name: clip.name, result });
+    } finally {
+      progress.stop();
+    }
   }
   const summary = summarise(name, options, protocol, results);
   report(options, summary, () => text(name, summary));

@@ -18,10 +18,12 @@ export function startProgress(title: string, total: number | undefined, unit: st
     const format = total ? `${title} [{bar}] {value}/{total} ${unit}, {rate}, {left} left` : `${title} {value} {rate}`;
     const bar = new SingleBar({ format, stream: process.stderr, hideCursor: true, barsize: 24 });
     bar.start(total ?? 1, 0, { rate: '', left: '?' });
-    return {
-      update: (done) => bar.update(done, { rate: rate(done), left: clock(left(done)) }),
-      stop: () => bar.stop(),
+    const stop = () => {
+      process.off('exit', stop);
+      bar.stop();
     };
+    process.on('exit', stop); // an early end, too, gives the terminal its cursor and line wrap back
+    return { update: (done) => bar.update(done, { rate: rate(done), left: clock(left(done)) }), stop };
   }
   let shown = 0;
   return {

@@ -43,6 +43,7 @@ export class TrainingProgress {
       hideCursor: true,
       gracefulExit: false,
     });
+    process.once('exit', () => this.end()); // gives the terminal its cursor and line wrap back
     this.#bar.start(recipe.iterations, trainer.iteration, { loss: '…', rate: '…', left: '…', score: '' });
   }
 
