@@ -143,10 +143,11 @@ function writerOptions(
   return { ...like, crf, audio: audio && { ...audio, ...part } };
 }
 
-/** A folder's pictures keep their names. */
+/** A folder's pictures keep their names; they are numbered where two differ in nothing but their ending. */
 async function pictureNames(clip: Clip, { start = 0 }: Options): Promise<string[]> {
   if (clip.kind !== 'folder') return [];
-  return (await picturesIn(clip.path)).slice(start).map((path) => basename(path, extname(path)));
+  const names = (await picturesIn(clip.path)).map((path) => basename(path, extname(path)));
+  return new Set(names).size === names.length ? names.slice(start) : [];
 }
 
 function frameRate(text: string): Rational {

@@ -64,6 +64,14 @@ describe('subpixel upscale', () => {
     expect(await probeVideo(film)).toMatchObject({ width: 2 * width, fps: { num: 24000, den: 1001 } });
   });
 
+  it('loses none of the pictures that differ in their ending alone', async () => {
+    mkdirSync(cli.path('pairs'));
+    const dot = { width: 1, height: 1, data: Uint8Array.of(9, 99, 199) };
+    for (const name of ['a.png', 'a.bmp']) await writeImage(cli.path(`pairs/${name}`), dot);
+    await cli.json('upscale', cli.path('pairs'), '-o', cli.path('numbered'), '--net', 'bicubic');
+    expect(readdirSync(cli.path('numbered'))).toEqual(['000000.png', '000001.png']);
+  });
+
   it('enlarges a picture by bicubic as the reference does, and one pixel by a network', async () => {
     const frame = await readImage(cli.path('frames/8.png'));
     await cli.json('upscale', cli.path('frames/8.png'), '-o', cli.path('8.png'), '--net', 'bicubic', '--scale', '3');
