@@ -1,5 +1,5 @@
 import { appendFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { FormatError, UsageError } from '../engine/errors.ts';
 import type { ScoreRecord } from '../train/loop.ts';
 import type { Recipe } from '../train/recipes.ts';
@@ -51,7 +51,8 @@ export class RunFolder {
   /** Removes what a run has written, and nothing else. */
   static async clear(path: string): Promise<void> {
     if (!(await entries(path)).includes('recipe.json')) return;
-    for (const name of OWN) await rm(join(path, name), { recursive: true, force: true });
+    const unfinished = (await readdir(path)).filter(isTemporary);
+    for (const name of [...unfinished, ...OWN]) await rm(join(path, name), { recursive: true, force: true });
   }
 
   /** Opens a run to go on with. Undefined where none was started. @throws {UsageError} for a folder of something else */
@@ -110,9 +111,15 @@ export class RunFolder {
 
   /** Forgets what came after the checkpoint, and what a kill left unfinished: it will come again. */
   async forgetAfter(iteration: number): Promise<void> {
-    for (const name of await readdir(this.path)) if (isTemporary(name)) await rm(this.file(name), { force: true });
+    const files = [...(await readdir(this.path)), ...(await this.#samples())];
+    const late = (name: string) => Number(/^samples\/(\d+)\.png$/.exec(name)?.[1] ?? 0) > iteration;
+    for (const name of files) if (isTemporary(basename(name)) || late(name)) await rm(this.file(name), { force: true });
     const kept = (await this.metrics()).filter((metric) => metric.iteration <= iteration);
     await writeFileAtomic(this.file('metrics.jsonl'), kept.map((metric) => `${JSON.stringify(metric)}\n`).join(''));
+  }
+
+  async #samples(): Promise<string[]> {
+    return (await readdir(this.file('samples')).catch(() => [])).map((name) => `samples/${name}`);
   }
 
   /** The path of a picture of the run so far. */
