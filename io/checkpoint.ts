@@ -27,7 +27,10 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
   }
   const recipe = json<Recipe>(path, file, 'recipe');
   const progress = json<Progress>(path, file, 'progress');
-  if (!Number.isSafeInteger(progress.iteration) || !progress.sampler || !recipe.net) {
+  const { iteration, noise, sampler, schedule, kernels, recent, window } = progress;
+  const whole = [iteration, noise].every((n) => Number.isSafeInteger(n) && n >= 0);
+  const there = sampler && schedule && kernels && Array.isArray(recent) && Array.isArray(window) && recipe.net;
+  if (!whole || !there) {
     throw new FormatError(`${path}: its metadata is not that of a checkpoint`);
   }
   return { recipe, progress, tensors: stateDict(path, file.tensors) };

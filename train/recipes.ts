@@ -68,7 +68,7 @@ export interface Recipe {
   readonly validation: {
     /** Iterations between two; 0 for none. */
     readonly every: number;
-    /** Frames of each clip, spread over it in runs of T, and the side of the square cut from their middle; 0 for all. */
+    /** Frames of each clip, from its middle, and the side of the square cut from their middle; 0 for all. */
     readonly frames: number;
     readonly crop: number;
   };
@@ -142,7 +142,7 @@ export function checkRecipe(recipe: Recipe): void {
     ['gradients.accumulate', gradients.accumulate, 1],
     ['log.every', log.every, 1],
     ['validation.every', validation.every, 0],
-    ['validation.frames', validation.frames, 1],
+    ['validation.frames', validation.frames, 0],
     ['validation.crop', validation.crop, 0],
     ['checkpoint.every', checkpoint.every, 0],
     ['schedule.warmup', schedule.warmup, 0],
