@@ -52,11 +52,11 @@ async function run(what: string, options: Options): Promise<void> {
   const { description, vendor, fallback, timestamps } = engine.caps;
   const clock = timestamps ? 'device' : 'host';
   const result = { device: { description, vendor, software: fallback, clock, peak }, commit: commit(), ...json };
-  if (options.out) await writeFileAtomic(options.out, `${JSON.stringify(result, null, 1)}\n`);
   report(options, result, () => {
     const rates = `peak ${number(peak.gflops)} GFLOP/s, ${number(Math.max(peak.readGbs, peak.copyGbs))} GB/s`;
     return `${description}: ${rates} (measured); ${clock} clock, medians after warm-up; commit ${result.commit}\n${text}`;
   });
+  if (options.out) await writeFileAtomic(options.out, `${JSON.stringify(result, null, 1)}\n`); // shown first, lest a bad name lose it
 }
 
 async function conv(engine: Engine, peak: Peak, options: Options): Promise<Found> {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { proceduralClip } from '../train/procedural.ts';
 import { fetchedFolder, projectFolder } from './folders.ts';
-import { VideoWriter } from './video-writer.ts';
+import { writeVideo } from './video-writer.ts';
 
 export interface DemoClip {
   path: string;
@@ -50,9 +50,8 @@ async function drawnClip(reason: string): Promise<DemoClip> {
   const folder = writableFolder();
   const path = join(folder, `procedural-${width}x${height}-seed${seed}.mkv`);
   if (!existsSync(path)) {
-    const writer = await VideoWriter.open(path, { width, height, fps: { num: 25, den: 1 }, format: 'rgb24' });
-    for (const frame of proceduralClip({ width, height, frames: 100, seed })) await writer.write(frame);
-    await writer.close();
+    const frames = proceduralClip({ width, height, frames: 100, seed });
+    await writeVideo(path, { width, height, fps: { num: 25, den: 1 }, format: 'rgb24' }, frames);
   }
   const note = `a drawn clip of moving textures, as real footage could not be fetched (${reason || 'no such file in the package'})`;
   return { path, origin: 'procedural', note };

@@ -69,7 +69,7 @@ export class VideoWriter {
     this.#frameBytes = rawFrameBytes(format, width, height);
     const args = ['-v', 'error', '-y', '-f', 'rawvideo', '-pix_fmt', format, '-s', `${width}x${height}`];
     args.push('-r', `${fps.num}/${fps.den}`, '-i', 'pipe:0');
-    const hear = extname(path) === '.y4m' ? undefined : audio;
+    const hear = extname(path).toLowerCase() === '.y4m' ? undefined : audio;
     if (hear?.start) args.push('-ss', String(hear.start));
     if (hear?.seconds !== undefined) args.push('-t', String(hear.seconds));
     if (hear) args.push('-i', hear.path, '-map', '0:v', '-map', '1:a:0', '-c:a', audioCodec(path, hear.codec));
