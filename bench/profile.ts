@@ -1,13 +1,11 @@
 import type { KernelTime } from '../engine/commands.ts';
 import type { Engine } from '../engine/engine.ts';
 import { LimitError } from '../engine/errors.ts';
-import { charbonnier_loss } from '../engine/ops/losses.ts';
-import { slice } from '../engine/ops/slice.ts';
 import { Adam } from '../engine/optim/adam.ts';
 import type { Net } from '../nets/index.ts';
 import type { Recipe } from '../train/recipes.ts';
-import { buildNet } from '../train/trainer.ts';
-import { syntheticBatch } from './synthetic.ts';
+import { syntheticBatch } from '../train/synthetic.ts';
+import { buildNet, lossOf } from '../train/trainer.ts';
 
 export type Phase = 'forward' | 'backward' | 'update';
 export const PHASES: readonly Phase[] = ['forward', 'backward', 'update'];
@@ -72,10 +70,7 @@ async function profileOnce(engine: Engine, recipe: Recipe, net: Net, optimizer: 
   const target = engine.tensor(hrShape, hr);
   let loss = target;
   const forward = await engine.profile(() => {
-    const y = net.forward(x);
-    const middle = Math.floor(y.shape[2] / 2);
-    const seen = recipe.loss.frames === 'all' ? y : slice(y, { axis: 2, start: middle, end: middle + 1 });
-    loss = charbonnier_loss(seen, target, { eps: recipe.loss.eps });
+    loss = lossOf(recipe, net.forward(x), target);
   });
   const backward = await engine.profile(() => tape.backward(loss));
   const update = await engine.profile(() => optimizer.step());

@@ -1,9 +1,9 @@
 import type { Engine } from '../engine/engine.ts';
 import type { Recipe } from '../train/recipes.ts';
+import { SyntheticSource } from '../train/synthetic.ts';
 import { Trainer } from '../train/trainer.ts';
 import { quantile } from './measure.ts';
 import type { Peak } from './peak.ts';
-import { SyntheticSource } from './synthetic.ts';
 
 export interface StepRow {
   readonly recipe: string;

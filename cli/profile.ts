@@ -1,13 +1,12 @@
 import type { Command } from 'commander';
 import { commit } from '../bench/measure.ts';
 import { chromeTrace, type KernelRow, profileStep } from '../bench/profile.ts';
-import { recipeOrNet } from '../bench/synthetic.ts';
 import { UsageError } from '../engine/errors.ts';
 import { writeFileAtomic } from '../io/atomic.ts';
 import { nets } from '../nets/index.ts';
 import { nearest } from '../train/near.ts';
 import { override } from '../train/overrides.ts';
-import { recipes } from '../train/recipes.ts';
+import { recipeOrNet, recipes } from '../train/recipes.ts';
 import { type CommonOptions, openEngine, report, shared, table, wholeNumber } from './common.ts';
 
 interface Options extends CommonOptions {

@@ -1,5 +1,6 @@
 import { toBytes, toInterleaved, toPlanes } from '../train/colour.ts';
 import { type Degradation, degrade } from '../train/degrade.ts';
+import { cutToMultiple } from '../train/evaluate.ts';
 import { type ClipScore, clipScore, compareFrame, type Picture } from '../train/metrics.ts';
 import { type RawFrame, type Upscaler, upscaleFrames } from '../train/upscale.ts';
 import { protocolFor } from '../train/validation.ts';
@@ -37,7 +38,7 @@ export async function writeShowcase(options: ShowcaseOptions): Promise<Showcase>
   const truth: Picture[] = [];
   const low: RawFrame[] = [];
   for await (const frame of clip.frames({ format: 'rgb', start, count })) {
-    const whole = cutToMultiple(frame.data as Uint8Array, frame.width, frame.height, scale);
+    const whole = cutToMultiple({ ...frame, data: toPlanes(frame.data) }, scale);
     truth.push(whole);
     const small = degrade(whole.data, whole.width, whole.height, options.degradation, scale);
     const { width, height } = small;
@@ -82,13 +83,3 @@ async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
 }
 
 const pictureOf = ({ width, height, data }: RawFrame): Picture => ({ width, height, data: toPlanes(data) });
-
-/** Planes of the frame without the rows and columns that the scale does not divide. */
-function cutToMultiple(rgb: Uint8Array, fullWidth: number, fullHeight: number, scale: number): Picture {
-  const [width, height] = [fullWidth - (fullWidth % scale), fullHeight - (fullHeight % scale)];
-  const data = new Uint8Array(3 * width * height);
-  for (let y = 0; y < height; y++) {
-    data.set(rgb.subarray(3 * y * fullWidth, 3 * (y * fullWidth + width)), 3 * y * width);
-  }
-  return { width, height, data: toPlanes(data) };
-}

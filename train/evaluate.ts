@@ -70,7 +70,8 @@ function networkInput({ width, height, data }: Planes, channels: number): Planes
   return { width, height, data: values.map((v) => v / 255) };
 }
 
-function cutToMultiple(frame: Picture, scale: number): Picture {
+/** A picture without the columns at its right and the rows at its bottom that the scale does not divide. */
+export function cutToMultiple(frame: Picture, scale: number): Picture {
   const [width, height] = [frame.width, frame.height].map((n) => n - (n % scale));
   if (width === 0 || height === 0) {
     throw new ShapeError(`expected frames of at least ${scale}x${scale} pixels, got ${frame.width}x${frame.height}`);

@@ -127,6 +127,12 @@ export function recipeNamed(name: string): Recipe {
   throw new UsageError(`no recipe is called ${name}${nearest(name, Object.keys(recipes))}`);
 }
 
+/** A recipe by its name, or the paper's training of a network by the network's. Undefined where neither exists. */
+export function recipeOrNet(name: string): Recipe | undefined {
+  if (Object.hasOwn(recipes, name)) return recipes[name];
+  return Object.hasOwn(nets, name) ? { ...fstrn, net: { name, ...nets[name].defaults } } : undefined;
+}
+
 /** @throws {UsageError} for numbers that make no training run */
 export function checkRecipe(recipe: Recipe): void {
   const refuse = (key: string, want: string, got: unknown): never => {

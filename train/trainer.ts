@@ -60,6 +60,15 @@ export function buildNet(engine: Engine, recipe: Pick<Recipe, 'net' | 'seed'>, n
   return nets[name].create({ engine, random: new Random(recipe.seed, 1), noise }, config); // stream 0 draws the crops
 }
 
+/** A recipe's loss of what the network made of a batch. */
+export function lossOf({ loss: { name, eps, frames } }: Pick<Recipe, 'loss'>, y: Tensor, target: Tensor): Tensor {
+  const middle = Math.floor(y.shape[2] / 2);
+  const seen = frames === 'all' ? y : slice(y, { axis: 2, start: middle, end: middle + 1 });
+  if (name === 'l1') return l1_loss(seen, target);
+  if (name === 'mse') return mse_loss(seen, target);
+  return charbonnier_loss(seen, target, { eps });
+}
+
 /**
  * Trains a network as its recipe says, one step at a time. The same recipe, clips and device give the same bits, in one go
  * or continued from a state.
@@ -190,20 +199,11 @@ export class Trainer {
     using tape = engine.record();
     const x = engine.tensor(batch.lrShape, batch.lr);
     const target = engine.tensor(batch.hrShape, batch.hr);
-    const loss = this.#loss(this.net.forward(x), target);
+    const loss = lossOf(recipe, this.net.forward(x), target);
     tape.backward(loss, accumulate > 1 ? engine.tensor(loss.shape, [1 / accumulate]) : undefined);
     const value = loss.item();
     value.catch(() => {}); // awaited some steps later; until then a failure is not unhandled
     return value;
-  }
-
-  #loss(y: Tensor, target: Tensor): Tensor {
-    const { name, eps, frames } = this.recipe.loss;
-    const middle = Math.floor(y.shape[2] / 2);
-    const seen = frames === 'all' ? y : slice(y, { axis: 2, start: middle, end: middle + 1 });
-    if (name === 'l1') return l1_loss(seen, target);
-    if (name === 'mse') return mse_loss(seen, target);
-    return charbonnier_loss(seen, target, { eps });
   }
 
   /** Takes back losses until at most `most` steps are under way. */
