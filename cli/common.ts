@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import pc from 'picocolors';
 import { Engine } from '../engine/engine.ts';
 import { UsageError } from '../engine/errors.ts';
 import { rememberedChoices } from '../io/choices.ts';
@@ -39,6 +40,9 @@ export async function openEngine(device: DeviceChoice): Promise<Engine> {
 export function report(options: { json?: boolean }, result: object, text: () => string): void {
   process.stdout.write(`${options.json ? JSON.stringify(result) : text()}\n`);
 }
+
+/** Colours of notes, on terminals alone: picocolors by itself also colours pipes where CI is set. */
+export const colours = pc.createColors(Boolean(process.stderr.isTTY) && !process.env.NO_COLOR);
 
 /** For progress and remarks: stderr, so that stdout holds results alone. */
 export function note(line: string): void {

@@ -1,6 +1,5 @@
 import { basename, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import pc from 'picocolors';
 import type { Engine } from '../engine/engine.ts';
 import { openClip } from '../io/clip.ts';
 import { demoClip } from '../io/demo-clip.ts';
@@ -10,7 +9,7 @@ import { type Showcase, writeShowcase } from '../io/showcase.ts';
 import { heldOutFrom, openRun, type RunRequest, type TrainingRun, train } from '../io/training-run.ts';
 import { measureRate } from '../train/rate.ts';
 import { type Recipe, recipeNamed } from '../train/recipes.ts';
-import { type CommonOptions, note, openEngine, report, shared, table } from './common.ts';
+import { type CommonOptions, colours, note, openEngine, report, shared, table } from './common.ts';
 import { clock, startProgress } from './progress.ts';
 import { interruption, TrainingProgress } from './training-progress.ts';
 
@@ -52,7 +51,7 @@ async function demo(given: string | undefined, options: DemoOptions): Promise<vo
   const began = performance.now();
   const plan = options.quick ? QUICK : FULL;
   const footage = given ? { path: given, note: `your clip ${basename(given)}` } : await demoClip();
-  note(`${pc.bold('clip')}      ${footage.note}`);
+  note(`${colours.bold('clip')}      ${footage.note}`);
   const { width, height } = await openClip(footage.path);
   await RunFolder.clear(options.out);
 
@@ -131,12 +130,12 @@ async function planned(
   const whole = recipeNamed('fstrn-small');
   const crop = Math.max(Math.min(whole.data.crop, side - (side % 4)), 4);
   const base = { ...whole, data: { ...whole.data, crop } };
-  note(`${pc.bold('adapter')}   ${engine.caps.description}`);
+  note(`${colours.bold('adapter')}   ${engine.caps.description}`);
   const { stepsPerSecond, flopsPerSecond } = await measureRate(engine, base);
   const possible = Math.floor(plan.training * stepsPerSecond);
   const iterations = Math.max(Math.min(plan.iterations, possible), FEWEST.iterations);
   note(
-    `${pc.bold('training')}  ${iterations} iterations, as many as fit into ${plan.training} s at ` +
+    `${colours.bold('training')}  ${iterations} iterations, as many as fit into ${plan.training} s at ` +
       `${stepsPerSecond.toFixed(1)} a second: about ${clock(iterations / stepsPerSecond)} minutes`,
   );
   const validation = { ...base.validation, every: Math.max(5, Math.round(iterations / 10)) };

@@ -1,10 +1,9 @@
 import { SingleBar } from 'cli-progress';
-import pc from 'picocolors';
 import type { LoadProgress } from '../io/load-clips.ts';
 import type { TrainingRun } from '../io/training-run.ts';
 import type { ScoreRecord } from '../train/loop.ts';
 import type { LossRecord, Trainer } from '../train/trainer.ts';
-import { note } from './common.ts';
+import { colours, note } from './common.ts';
 import { clock } from './progress.ts';
 
 /** Shows a training run on stderr: a bar on a terminal, plain lines in a pipe. */
@@ -28,7 +27,7 @@ export class TrainingProgress {
     this.#trainer = trainer;
     const { recipe, net } = trainer;
     const count = (clips: TrainingRun['footage']['training']) => clips.reduce((n, { frames }) => n + frames.length, 0);
-    for (const remark of remarks) note(pc.yellow(remark));
+    for (const remark of remarks) note(colours.yellow(remark));
     note(
       `${recipe.name}: ${net.parameterCount().toLocaleString('en')} parameters on ${info.device}; ` +
         `training on ${count(footage.training)} frames, ${count(footage.heldOut)} held out`,
