@@ -1,8 +1,7 @@
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { beforeAll, describe, expect, test } from 'vitest';
-import { runFfmpeg } from '../../io/ffmpeg.ts';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { writeVideo } from '../../io/video-writer.ts';
 import { tinySettings, waves } from '../train/tiny-run.ts';
 import { builtCli } from './cli.ts';
@@ -71,17 +70,16 @@ describe('20 iterations, interrupted and resumed, end in the same bytes', () => 
 });
 
 test('Ctrl-C while clips are read ends at once, and nothing was made', async () => {
-  const long = cli.path('long.mkv');
-  await runFfmpeg(['-f', 'lavfi', '-i', 'testsrc=size=320x240:duration=60', '-pix_fmt', 'yuv420p', long]);
-  const child = cli.start('train', 'fstrn-small', '--data', long, '--out', cli.path('early'));
-  let stderr = '';
-  child.stderr?.on('data', (chunk) => {
-    stderr += chunk;
-  });
-  await sleep(600);
+  // An ffmpeg that tells when it is asked, and then never answers: reading is under way for as long as we like.
+  const asked = cli.path('asked');
+  const ffmpeg = cli.path('ffmpeg');
+  writeFileSync(ffmpeg, `#!/bin/sh\n: > '${asked}'\nexec sleep 10\n`, { mode: 0o755 });
+  vi.stubEnv('SUBPIXEL_FFMPEG', ffmpeg);
+  const child = cli.start('train', 'fstrn-small', '--data', clip, '--out', cli.path('early'));
+  vi.unstubAllEnvs();
+  while (!existsSync(asked)) await sleep(20);
   child.kill('SIGINT');
   expect(await once(child, 'exit')).toEqual([null, 'SIGINT']);
-  expect(stderr).toBe('');
   expect(existsSync(cli.path('early'))).toBe(false);
 });
 
