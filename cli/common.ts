@@ -63,11 +63,12 @@ export function table(rows: readonly (readonly string[])[], align: 'left' | 'rig
 // --- options as commander parses them
 
 export const wholeNumber =
-  (least: number) =>
+  (least: number, most = Number.MAX_SAFE_INTEGER) =>
   (text: string): number => {
     const n = Number(text);
-    if (text.trim() === '' || !Number.isSafeInteger(n) || n < least) {
-      throw new InvalidArgumentError(`expected a whole number of ${least} or more, got "${text}"`);
+    if (text.trim() === '' || !Number.isSafeInteger(n) || n < least || n > most) {
+      const range = most === Number.MAX_SAFE_INTEGER ? `of ${least} or more` : `from ${least} to ${most}`;
+      throw new InvalidArgumentError(`expected a whole number ${range}, got "${text}"`);
     }
     return n;
   };

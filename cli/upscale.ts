@@ -38,7 +38,7 @@ export function register(program: Command): void {
     .option('--start <frame>', 'first frame, from 0', wholeNumber(0))
     .option('--frames <count>', 'only so many frames', wholeNumber(1))
     .option('--fps <rate>', 'of a video made of pictures, such as 25 or 24000/1001 (default: 25)', frameRate)
-    .option('--crf <quality>', 'of H.264: 0 lossless to 51', wholeNumber(0), 18)
+    .option('--crf <quality>', 'of H.264: 0 lossless to 51', wholeNumber(0, 51), 18)
     .action(run);
   shared(command, {
     json: true,

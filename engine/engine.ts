@@ -80,6 +80,7 @@ export class Engine {
   static async create(adapter: GPUAdapter): Promise<Engine> {
     const engine = new Engine(await Device.open(adapter));
     if (knobs.debug >= 1) console.error(`subpixel: ${engine.caps.description}`, engine.caps);
+    if (knobs.debug >= 2) await engine.#report(); // from here on, kernels are timed
     return engine;
   }
 
@@ -180,6 +181,7 @@ export class Engine {
     if (this.#staging.length < 8) this.#staging.push(staging);
     else staging.destroy();
     await this.device.settle();
+    if (knobs.debug >= 1) await this.#report();
     return copy;
   }
 
@@ -276,9 +278,11 @@ export class Engine {
     if (stats.peak > this.#reportedPeak) console.error(memoryLine(stats));
     this.#reportedPeak = stats.peak;
     if (knobs.debug < 2 || !this.caps.timestamps) return;
-    const times = await this.#stopTiming?.();
+    const stop = this.#stopTiming;
+    this.#stopTiming = undefined; // reads may overlap: each part of the time is told once
+    const times = await stop?.();
     if (times?.length) console.error(kernelTable(times));
-    this.#stopTiming = this.commands.startProfile();
+    this.#stopTiming ??= this.commands.startProfile();
   }
 
   /** Times every dispatch made by `work` on the device's own clock. */
