@@ -1,4 +1,5 @@
 import type { KernelTime } from '../engine/commands.ts';
+import { kernelTotals } from '../engine/debug.ts';
 import type { Engine } from '../engine/engine.ts';
 import { LimitError } from '../engine/errors.ts';
 import { Adam } from '../engine/optim/adam.ts';
@@ -78,13 +79,9 @@ async function profileOnce(engine: Engine, recipe: Recipe, net: Net, optimizer: 
 }
 
 function kernelRows(phase: Phase, times: readonly KernelTime[], stepMs: number): KernelRow[] {
-  const groups = new Map<string, KernelTime[]>();
-  for (const time of times) groups.set(time.label, [...(groups.get(time.label) ?? []), time]);
-  return Array.from(groups, ([kernel, calls]) => {
-    const total = (key: 'us' | 'flops' | 'bytes') => calls.reduce((sum, call) => sum + call[key], 0);
-    const ms = total('us') / 1000;
-    const [gflops, gbs] = [total('flops') / ms / 1e6, total('bytes') / ms / 1e6];
-    return { phase, kernel, calls: calls.length, ms, share: ms / stepMs, gflops, gbs };
+  return kernelTotals(times).map(({ label, calls, us, flops, bytes }) => {
+    const ms = us / 1000;
+    return { phase, kernel: label, calls, ms, share: ms / stepMs, gflops: flops / ms / 1e6, gbs: bytes / ms / 1e6 };
   });
 }
 
