@@ -73,6 +73,7 @@ export class Tape {
 
   #step(node: Node, dy: Tensor, grads: Map<Tensor, Tensor>): void {
     using _scope = this.engine.scope();
+    this.engine.at = `${node.name} gradient`;
     const gradients = node.backward(dy);
     for (const [name, input] of Object.entries(node.inputs)) {
       if (!input?.tracked) continue;
@@ -83,6 +84,7 @@ export class Tape {
       grads.set(input, (before ? accumulate(before, g) : g).retain());
       before?.release();
     }
+    this.engine.at = '';
   }
 
   /** Stops recording and gives back whatever is still held. */

@@ -36,6 +36,13 @@ export interface DeviceMap {
   readonly weight: Storage;
 }
 
+/** Is told of all device memory that comes and goes, for profiles. */
+export interface MemoryWatcher {
+  /** @param what the op at work, and the shape where it is a tensor's */
+  allocated(storage: Storage, what: { readonly op: string; readonly shape?: Shape }): void;
+  released(storage: Storage): void;
+}
+
 const MAX_MAPS = 256;
 const layoutKernel = new Kernel('layout', layoutWgsl);
 
@@ -60,6 +67,9 @@ export class Engine {
   readonly one: Tensor;
   /** While a step is captured: the storage it uses and did not make, held so that its replays find it unchanged. */
   borrowed: Set<Storage> | undefined;
+  watcher: MemoryWatcher | undefined;
+  /** The op that is at work, as profiles name it: 'conv3d', 'conv3d gradient'; empty between ops. */
+  at = '';
 
   #scopes: Scope[] = [];
   #maps = new Map<string, DeviceMap>();
@@ -95,12 +105,14 @@ export class Engine {
     if (shape.some((n) => !Number.isInteger(n) || n < 1)) {
       throw new ShapeError(`a tensor needs whole sizes of 1 or more, got ${shapeText(shape)}`);
     }
-    return this.own(new Tensor(this.raw(extent(shape, layout).elements * 4), [...shape], layout));
+    return this.own(new Tensor(this.raw(extent(shape, layout).elements * 4, shape), [...shape], layout));
   }
 
-  /** Device memory without a shape. */
-  raw(bytes: number): Storage {
-    return new Storage(this, this.memory.allocate(bytes), bytes);
+  /** Device memory; `shape` is what a watcher is told of it. */
+  raw(bytes: number, shape?: Shape): Storage {
+    const storage = new Storage(this, this.memory.allocate(bytes), bytes);
+    this.watcher?.allocated(storage, { op: this.at, shape });
+    return storage;
   }
 
   /** A view of the same memory under another shape; both must lie alike in memory. */

@@ -135,7 +135,9 @@ function apply<I extends readonly string[], A extends object>(spec: OpSpec<I, A>
   const shape = spec.shape(shapes, attrs);
   const context = makeContext(engine, attrs, shape);
   using scope = engine.scope();
+  engine.at = spec.name;
   const y = spec.forward(call.inputs, context);
+  engine.at = '';
   scope.keep(y);
   const { tape } = engine;
   if (tape && Object.values(inputs).some((x) => x?.tracked)) {

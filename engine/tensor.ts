@@ -55,7 +55,9 @@ export class Storage {
     return this;
   }
   release(): void {
-    if (--this.#refs === 0) this.engine.memory.release(this.block);
+    if (--this.#refs > 0) return;
+    this.engine.watcher?.released(this);
+    this.engine.memory.release(this.block);
   }
   /** `using scratch = engine.raw(bytes)` gives it back at the end of its block. */
   [Symbol.dispose](): void {
