@@ -1,10 +1,9 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { cpus, totalmem } from 'node:os';
 import { basename } from 'node:path';
 import { leaves } from '../train/overrides.ts';
 import { writeFileAtomic } from './atomic.ts';
-import { reportScript, reportStyle } from './report-page.ts';
+import { htmlPage, tableHtml, text } from './page.ts';
 import type { Metric, RunFolder, RunInfo } from './run-folder.ts';
 
 /** What a report shows beside the run's own curves. */
@@ -24,7 +23,6 @@ export interface ReportExtras {
 export async function writeReport(folder: RunFolder, info: RunInfo, extras: ReportExtras = {}): Promise<void> {
   const metrics = await folder.metrics();
   const pictures = extras.pictures ?? (await newestSample(folder));
-  const [plotCode, plotStyle] = await Promise.all([plotFile('uPlot.iife.min.js'), plotFile('uPlot.min.css')]);
   const figures = await Promise.all(
     pictures.map(async ({ caption, path }) => {
       const data = (await readFile(path)).toString('base64');
@@ -33,31 +31,32 @@ export async function writeReport(folder: RunFolder, info: RunInfo, extras: Repo
   );
   const { recipe } = info;
   const title = extras.title ?? `subpixel: ${recipe.name}`;
-  const page = `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${text(title)}</title>
-<style>${plotStyle}${reportStyle}</style></head>
-<body><main>
-<h1>${text(title)}</h1>
-<p class="summary">${text(extras.summary ?? summary(metrics))}</p>
+  const body = `<p class="summary">${text(extras.summary ?? summary(metrics))}</p>
 ${(extras.notes ?? []).map((line) => `<p>${text(line)}</p>`).join('\n')}
-${extras.table ? table(extras.table) : ''}
+${extras.table ? tableHtml(extras.table) : ''}
 ${figures.join('\n')}
 <section class="plots"><div id="psnr"></div><div id="loss"></div></section>
 <h2>Machine</h2>
-${table(machine(info).map(([k, v]) => [k, v]))}
+${tableHtml(machine(info).map(([k, v]) => [k, v]))}
 <details><summary>Settings</summary>
-${table([...leaves(recipe)].map(([key, value]) => [key, JSON.stringify(value)]))}</details>
+${tableHtml([...leaves(recipe)].map(([key, value]) => [key, JSON.stringify(value)]))}</details>
 <details><summary>Clips</summary>
-${table([...info.data.map((path) => ['training', basename(path)]), ...heldOut(info)])}</details>
-</main>
-<script>${plotCode}</script>
-<script>const metrics = ${JSON.stringify(metrics).replaceAll('<', '\\u003c')};
-${reportScript}</script>
-</body></html>
-`;
+${tableHtml([...info.data.map((path) => ['training', basename(path)]), ...heldOut(info)])}</details>`;
+  const page = await htmlPage({ title, body, data: { metrics }, script: curves });
   await writeFileAtomic(folder.file('report.html'), page);
 }
+
+const curves = `
+const losses = metrics.filter((m) => 'loss' in m), scores = metrics.filter((m) => 'psnr' in m);
+plot('psnr', {
+  title: 'PSNR on held-out frames, dB', xLabel: 'iteration', x: scores.map((m) => m.iteration),
+  series: [{ label: 'network', y: scores.map((m) => m.psnr) }, { label: 'bicubic', y: scores.map((m) => m.bicubic), dash: [6, 4] }],
+});
+plot('loss', {
+  title: 'Training loss', xLabel: 'iteration', x: losses.map((m) => m.iteration), logY: losses.every((m) => m.loss > 0),
+  series: [{ label: 'loss', y: losses.map((m) => m.loss), colour: 'green' }],
+});
+`;
 
 function summary(metrics: readonly Metric[]): string {
   const last = metrics.findLast((metric) => 'psnr' in metric);
@@ -92,12 +91,3 @@ async function newestSample(folder: RunFolder): Promise<{ caption: string; path:
   const newest = Math.max(...iterations);
   return [{ caption: `A held-out frame after ${newest} iterations`, path: await folder.sampleFile(newest) }];
 }
-
-const plotFile = (name: string): Promise<string> =>
-  readFile(createRequire(import.meta.url).resolve(`uplot/dist/${name}`), 'utf8');
-
-const table = (rows: readonly (readonly string[])[]): string =>
-  `<table>${rows.map((row) => `<tr>${row.map((cell) => `<td>${text(cell)}</td>`).join('')}</tr>`).join('')}</table>`;
-
-const text = (value: string): string =>
-  value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
