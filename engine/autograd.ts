@@ -6,6 +6,8 @@ import type { Storage, Tensor } from './tensor.ts';
 /** One recorded operation. Inputs and output name edges of the graph; only `saved` keeps memory alive. */
 export interface Node {
   readonly name: string;
+  /** The module that asked for it, where a profile names them. */
+  readonly layer?: string;
   readonly inputs: Readonly<Record<string, Tensor | undefined>>;
   readonly output: Tensor;
   readonly saved: readonly Tensor[];
@@ -73,7 +75,7 @@ export class Tape {
 
   #step(node: Node, dy: Tensor, grads: Map<Tensor, Tensor>): void {
     using _scope = this.engine.scope();
-    this.engine.at = `${node.name} gradient`;
+    Object.assign(this.engine.at, { layer: node.layer ?? '', op: `${node.name} gradient` });
     const gradients = node.backward(dy);
     for (const [name, input] of Object.entries(node.inputs)) {
       if (!input?.tracked) continue;
@@ -84,7 +86,7 @@ export class Tape {
       grads.set(input, (before ? accumulate(before, g) : g).retain());
       before?.release();
     }
-    this.engine.at = '';
+    Object.assign(this.engine.at, { layer: '', op: '' });
   }
 
   /** Stops recording and gives back whatever is still held. */

@@ -10,17 +10,24 @@ export interface Binding {
   readonly bytes: number;
 }
 
+/** What is at work, as profiles name it; each is empty where there is no such thing. */
+export interface Place {
+  /** The part of a step: forward, backward, update. */
+  phase: string;
+  /** The module by its path in the network: blocks.0.temporal. Only profiles name them. */
+  layer: string;
+  /** The op: conv3d, or where its gradient is computed, conv3d gradient. */
+  op: string;
+}
+
 /** One kernel run as the profiler saw it. */
-export interface KernelTime {
-  readonly label: string;
+export interface KernelTime extends DispatchInfo {
   /** Microseconds on the device's own clock: start since the profile began, and length. */
   readonly start: number;
   readonly us: number;
-  readonly flops: number;
-  readonly bytes: number;
 }
 
-export interface DispatchInfo {
+export interface DispatchInfo extends Readonly<Place> {
   readonly label: string;
   readonly flops: number;
   readonly bytes: number;

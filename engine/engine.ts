@@ -1,7 +1,7 @@
 import layoutWgsl from '../shaders/layout.wgsl';
 import { Tape } from './autograd.ts';
 import type { AxisMap } from './axis-map.ts';
-import { Commands, type KernelTime } from './commands.ts';
+import { Commands, type KernelTime, type Place } from './commands.ts';
 import { kernelTable, memoryLine } from './debug.ts';
 import { Device } from './device.ts';
 import { DeviceLostError, KernelError, ShapeError, shapeText } from './errors.ts';
@@ -36,11 +36,13 @@ export interface DeviceMap {
   readonly weight: Storage;
 }
 
-/** Is told of all device memory that comes and goes, for profiles. */
+/** Is told of all device memory that comes and goes, and of its uses, for profiles. `engine.at` says what is at work. */
 export interface MemoryWatcher {
-  /** @param what the op at work, and the shape where it is a tensor's */
-  allocated(storage: Storage, what: { readonly op: string; readonly shape?: Shape }): void;
+  /** @param shape where it is a tensor's */
+  allocated(storage: Storage, shape?: Shape): void;
   released(storage: Storage): void;
+  /** A dispatch that reads or writes these was recorded. */
+  used(storages: readonly Storage[]): void;
 }
 
 const MAX_MAPS = 256;
@@ -68,8 +70,7 @@ export class Engine {
   /** While a step is captured: the storage it uses and did not make, held so that its replays find it unchanged. */
   borrowed: Set<Storage> | undefined;
   watcher: MemoryWatcher | undefined;
-  /** The op that is at work, as profiles name it: 'conv3d', 'conv3d gradient'; empty between ops. */
-  at = '';
+  readonly at: Place = { phase: '', layer: '', op: '' };
 
   #scopes: Scope[] = [];
   #maps = new Map<string, DeviceMap>();
@@ -111,7 +112,7 @@ export class Engine {
   /** Device memory; `shape` is what a watcher is told of it. */
   raw(bytes: number, shape?: Shape): Storage {
     const storage = new Storage(this, this.memory.allocate(bytes), bytes);
-    this.watcher?.allocated(storage, { op: this.at, shape });
+    this.watcher?.allocated(storage, shape);
     return storage;
   }
 
@@ -219,9 +220,22 @@ export class Engine {
     const uniform = uniforms &&
       kernel.uniformBinding && { index: kernel.uniformBinding.index, kernel, values: uniforms };
     const groups = grid ? ([grid[0], grid[1] ?? 1, grid[2] ?? 1] as const) : fold(threads ?? 1);
-    const info = { label: label ?? `${kernel.name}.${entry}`, flops, bytes: traffic };
+    const { phase, layer, op } = this.at;
+    const info = { phase, layer, op, label: label ?? `${kernel.name}.${entry}`, flops, bytes: traffic };
     if (knobs.debug >= 3) console.error(`${info.label} ${groups.join('x')}`, constants, uniforms ?? '');
     this.commands.dispatch(pipeline, bindings, uniform, groups, info);
+    this.watcher?.used(Object.values(bind).map((bound) => (bound instanceof Tensor ? bound.storage : bound)));
+  }
+
+  /** Does a part of a step under its name. */
+  during<T>(phase: string, work: () => T): T {
+    const outer = this.at.phase;
+    this.at.phase = phase;
+    try {
+      return work();
+    } finally {
+      this.at.phase = outer;
+    }
   }
 
   /** A sparse linear map on the device, kept for the next use under its key. */

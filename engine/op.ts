@@ -135,9 +135,9 @@ function apply<I extends readonly string[], A extends object>(spec: OpSpec<I, A>
   const shape = spec.shape(shapes, attrs);
   const context = makeContext(engine, attrs, shape);
   using scope = engine.scope();
-  engine.at = spec.name;
+  engine.at.op = spec.name;
   const y = spec.forward(call.inputs, context);
-  engine.at = '';
+  engine.at.op = '';
   scope.keep(y);
   const { tape } = engine;
   if (tape && Object.values(inputs).some((x) => x?.tracked)) {
@@ -145,6 +145,7 @@ function apply<I extends readonly string[], A extends object>(spec: OpSpec<I, A>
     for (const name of spec.saves) saved[name as string] = name === 'y' ? y : inputs[name as string];
     tape.add({
       name: spec.name,
+      layer: engine.at.layer,
       inputs,
       output: y,
       saved: Object.values(saved).filter((x) => x !== undefined),

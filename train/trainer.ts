@@ -112,12 +112,14 @@ export class Trainer {
     const { accumulate, clipNorm, clipValue } = this.recipe.gradients;
     const lr = this.#schedule.rate(this.iteration);
     const losses = Array.from({ length: accumulate }, () => this.#pass(accumulate));
-    if (clipValue > 0) clipByValue(this.engine, this.#optimizer.gradients(), clipValue);
-    if (clipNorm > 0) clipByNorm(this.engine, this.#optimizer.gradients(), clipNorm);
-    this.#optimizer.lr = lr;
-    this.#optimizer.step();
-    this.iteration++;
-    this.#ema?.update(this.iteration);
+    this.engine.during('update', () => {
+      if (clipValue > 0) clipByValue(this.engine, this.#optimizer.gradients(), clipValue);
+      if (clipNorm > 0) clipByNorm(this.engine, this.#optimizer.gradients(), clipNorm);
+      this.#optimizer.lr = lr;
+      this.#optimizer.step();
+      this.iteration++;
+      this.#ema?.update(this.iteration);
+    });
     this.engine.commands.submit();
     this.#inFlight.push({ iteration: this.iteration, lr, losses });
     const windowEnds = this.#schedule.observe && this.iteration % this.recipe.schedule.window === 0;
@@ -185,6 +187,12 @@ export class Trainer {
     this.engine.choices = progress.kernels;
   }
 
+  /** Tensors that stay from step to step, beside the parameters, under their names in a checkpoint. */
+  *slots(): Generator<[name: string, tensor: Tensor]> {
+    for (const [name, slot] of this.#optimizer.slots()) yield [`optimizer.${name}`, slot];
+    for (const [name, average] of this.#ema?.averages() ?? []) yield [`ema.${name}`, average];
+  }
+
   dispose(): void {
     this.#optimizer.dispose();
     this.#ema?.dispose();
@@ -199,8 +207,9 @@ export class Trainer {
     using tape = engine.record();
     const x = engine.tensor(batch.lrShape, batch.lr);
     const target = engine.tensor(batch.hrShape, batch.hr);
-    const loss = lossOf(recipe, this.net.forward(x), target);
-    tape.backward(loss, accumulate > 1 ? engine.tensor(loss.shape, [1 / accumulate]) : undefined);
+    const loss = engine.during('forward', () => lossOf(recipe, this.net.forward(x), target));
+    const share = accumulate > 1 ? engine.tensor(loss.shape, [1 / accumulate]) : undefined;
+    engine.during('backward', () => tape.backward(loss, share));
     const value = loss.item();
     value.catch(() => {}); // awaited some steps later; until then a failure is not unhandled
     return value;

@@ -131,6 +131,7 @@ export function expand(engine: Engine, x: Tensor, shape: Shape, scale = 1): Tens
     constants,
     uniforms: { ...uniforms, scale },
     threads: out.bytes / 16,
+    flops: size(shape),
   });
   return out;
 }

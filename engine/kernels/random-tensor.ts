@@ -63,7 +63,8 @@ export function dropoutMask(p: number, seed: number, counter: number): Uniforms 
 export function dropped(x: Tensor, mask: Uniforms | Varying): Tensor {
   const { engine } = x;
   const out = engine.empty(x.shape, x.layout);
-  engine.run(kernel, 'dropout', { bind: { x, out }, uniforms: mask, threads: out.bytes / 16, label: 'dropout' });
+  const work = { threads: out.bytes / 16, flops: out.bytes / 4 };
+  engine.run(kernel, 'dropout', { bind: { x, out }, uniforms: mask, ...work, label: 'dropout' });
   return out;
 }
 

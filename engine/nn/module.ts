@@ -44,6 +44,14 @@ export abstract class Module {
     return [...this.namedParameters()].map(([, p]) => p);
   }
 
+  /** This module and all within it, by path: '' is this one. */
+  *namedModules(path = ''): Generator<[path: string, module: Module]> {
+    yield [path, this];
+    for (const [member, value] of this.#members(path && `${path}.`)) {
+      if (value instanceof Module) yield* value.namedModules(member);
+    }
+  }
+
   /** Number of values in all parameters. */
   parameterCount(): number {
     return this.parameters().reduce((sum, p) => sum + p.shape.reduce((a, b) => a * b, 1), 0);

@@ -52,6 +52,7 @@ function loss<A extends Record<string, number>>(name: (typeof KINDS)[number], at
           constants: { KIND },
           uniforms: { parameter: value(given), scale: sign / size(shapes.input) },
           out: shapes.input,
+          flops: 4 * size(shapes.input),
           label: `${name}.${label}`,
         });
       return { input: () => gradient(1, 'dx'), target: () => gradient(-1, 'dt') };

@@ -30,6 +30,7 @@ export const prelu = defineOp({
       bind: { x, weight, v: x },
       constants: { C4: quads(shape), SHARED: shared(weight.shape) },
       out: shape,
+      flops: size(shape),
       label: 'prelu',
     }),
   saves: ['input', 'weight'],
@@ -39,6 +40,7 @@ export const prelu = defineOp({
         bind: { x, weight, v: dy },
         constants: { C4: quads(shape), SHARED: shared(weight.shape) },
         out: shape,
+        flops: size(shape),
         label: 'prelu.dx',
       }),
     weight: () => {

@@ -15,6 +15,7 @@ export interface AdamOptions {
 
 /** Adam: w -= lr · m̂ / (√v̂ + eps), m̂ and v̂ the bias-corrected moments of the gradient. Kingma, Ba 2015, algorithm 1. */
 export class Adam extends Optimizer {
+  protected override readonly flops = 15;
   readonly #options: Required<AdamOptions>;
 
   constructor(module: Module, options: AdamOptions) {

@@ -13,7 +13,7 @@ export function clipByNorm(engine: Engine, gradients: readonly Tensor[], most: n
   using _scope = engine.scope();
   const sums = gradients.map((x) => {
     const squares = engine.empty(x.shape, x.layout);
-    engine.run(kernel, 'square', { bind: { x, out: squares }, threads: x.bytes / 16 });
+    engine.run(kernel, 'square', { bind: { x, out: squares }, threads: x.bytes / 16, flops: x.bytes / 4 });
     const sum = engine.empty([4]);
     sumMiddle(engine, squares, { outer: 1, middle: x.bytes / 16, inner: 1 }, sum);
     return sum;
@@ -21,13 +21,15 @@ export function clipByNorm(engine: Engine, gradients: readonly Tensor[], most: n
   const total = engine.empty([1]);
   sumLanes(engine, sums.reduce(accumulate), total);
   for (const out of gradients) {
-    engine.run(kernel, 'by_norm', { bind: { total, out }, uniforms: { most }, threads: out.bytes / 16 });
+    const work = { threads: out.bytes / 16, flops: out.bytes / 4 };
+    engine.run(kernel, 'by_norm', { bind: { total, out }, uniforms: { most }, ...work });
   }
 }
 
 /** Clamps every component of every gradient to [-most, most]. VDSR's adjustable clipping passes θ / lr (Kim et al. 2016, §3.2). */
 export function clipByValue(engine: Engine, gradients: readonly Tensor[], most: number): void {
   for (const out of gradients) {
-    engine.run(kernel, 'by_value', { bind: { out }, uniforms: { most }, threads: out.bytes / 16 });
+    const work = { threads: out.bytes / 16, flops: out.bytes / 2 };
+    engine.run(kernel, 'by_value', { bind: { out }, uniforms: { most }, ...work });
   }
 }

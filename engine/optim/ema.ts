@@ -36,9 +36,7 @@ export class Ema {
 
   async stateDict(): Promise<StateDict> {
     const dict: StateDict = new Map();
-    for (const [i, [name]] of this.#weights.entries()) {
-      dict.set(name, { shape: this.#averages[i].shape, data: await this.#averages[i].read() });
-    }
+    for (const [name, average] of this.averages()) dict.set(name, { shape: average.shape, data: await average.read() });
     return dict;
   }
 
@@ -48,6 +46,11 @@ export class Ema {
       engine.write(this.#averages[i], dict.get(name)!.data);
   }
 
+  /** By the weights' names. */
+  *averages(): Generator<[name: string, average: Tensor]> {
+    for (const [i, [name]] of this.#weights.entries()) yield [name, this.#averages[i]];
+  }
+
   dispose(): void {
     for (const average of this.#averages) average.release();
   }
@@ -55,8 +58,8 @@ export class Ema {
   #run(entry: 'update' | 'swap', decay: number): void {
     for (const [i, [, weight]] of this.#weights.entries()) {
       const bind = { weight, average: this.#averages[i] };
-      const uniforms = { decay };
-      weight.engine.run(kernel, entry, { bind, uniforms, threads: weight.bytes / 16 });
+      const flops = entry === 'update' ? (3 * weight.bytes) / 4 : 0;
+      weight.engine.run(kernel, entry, { bind, uniforms: { decay }, threads: weight.bytes / 16, flops });
     }
   }
 }

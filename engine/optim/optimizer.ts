@@ -31,6 +31,9 @@ export abstract class Optimizer {
     );
   }
 
+  /** Floating-point operations for each value of a parameter. */
+  protected abstract readonly flops: number;
+
   /** The shader's hyper-parameters for step t = 1, 2, ... */
   protected abstract hyper(t: number): Uniforms;
 
@@ -41,7 +44,8 @@ export abstract class Optimizer {
       if (!weight.grad) return;
       const slots = Object.fromEntries(this.slotNames.map((name, s) => [name, this.#slots[i][s]]));
       const bind = { grad: weight.grad, weight, ...slots };
-      this.engine.run(this.kernel, 'step', { bind, uniforms, threads: weight.bytes / 16 });
+      const flops = (this.flops * weight.bytes) / 4;
+      this.engine.run(this.kernel, 'step', { bind, uniforms, threads: weight.bytes / 16, flops });
       weight.setGrad(undefined);
     });
   }
@@ -54,13 +58,13 @@ export abstract class Optimizer {
   /** Slots by "slot.parameter"; the step count is the caller's to keep beside them. */
   async stateDict(): Promise<StateDict> {
     const dict: StateDict = new Map();
-    for (const [name, slot] of this.#named()) dict.set(name, { shape: slot.shape, data: await slot.read() });
+    for (const [name, slot] of this.slots()) dict.set(name, { shape: slot.shape, data: await slot.read() });
     return dict;
   }
 
   /** @throws {FormatError} when slots are missing or of another shape */
   loadStateDict(dict: ReadonlyMap<string, HostTensor>, steps: number): void {
-    for (const [name, slot] of this.#named()) {
+    for (const [name, slot] of this.slots()) {
       const given = dict.get(name);
       if (given?.shape.join() !== slot.shape.join()) {
         throw new FormatError(
@@ -68,7 +72,7 @@ export abstract class Optimizer {
         );
       }
     }
-    for (const [name, slot] of this.#named()) this.engine.write(slot, dict.get(name)!.data);
+    for (const [name, slot] of this.slots()) this.engine.write(slot, dict.get(name)!.data);
     this.steps = steps;
   }
 
@@ -76,7 +80,8 @@ export abstract class Optimizer {
     for (const slot of this.#slots.flat()) slot.release();
   }
 
-  *#named(): Generator<[string, Tensor]> {
+  /** By "slot.parameter". */
+  *slots(): Generator<[name: string, slot: Tensor]> {
     for (const [i, name] of this.#names.entries()) {
       for (const [s, slot] of this.slotNames.entries()) yield [`${slot}.${name}`, this.#slots[i][s]];
     }

@@ -13,6 +13,7 @@ export interface SgdOptions {
 
 /** Gradient descent with momentum: v = momentum·v + g + decay·w, w -= lr·v. */
 export class Sgd extends Optimizer {
+  protected override readonly flops = 6;
   readonly #options: Required<SgdOptions>;
 
   constructor(module: Module, options: SgdOptions) {
