@@ -125,7 +125,7 @@ const tasks: Record<string, (item: Item) => Task> = {
     const shared = { window, label: item.kind };
     return repeat([x, w, dy], () => {
       if (pass === 'fwd') return { y: slide(engine, { ...shared, x, w, out: ys, ci, co }) };
-      if (pass === 'dw') return { dw: weightGradient(engine, x, dy, ws, window, 'dw') };
+      if (pass === 'dw') return { dw: weightGradient(engine, { x, dense: dy, shape: ws, window, label: 'dw' }) };
       return { dx: spread(engine, { ...shared, x: dy, w: transposeFilter(engine, w, 1), out: xs, ci: co, co: ci }) };
     });
   },

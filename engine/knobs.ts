@@ -24,14 +24,22 @@ export type Choices = Readonly<Record<string, readonly string[]>>;
 
 /**
  * The first variant in the order of preference that can do the work, or the one that KERNEL=family:variant asks for where it
- * can. Without a measured order, the order of `able` counts.
+ * can. Without a measured order, that of `variants` counts.
+ * @param variants by name; each gives its plan, or something falsy if it cannot
  * @throws {UsageError} when the family has no variant of the name asked for
  */
-export function pickVariant(family: string, able: Readonly<Record<string, boolean>>, choices: Choices = {}): string {
+export function pickVariant<T>(
+  family: string,
+  variants: Readonly<Record<string, () => T | undefined | false>>,
+  choices: Choices = {},
+): { name: string; plan: T } {
   const forced = knobs.kernel[family];
-  if (forced && !(forced in able)) {
-    throw new UsageError(`KERNEL=${family}:${forced}: expected one of ${Object.keys(able).join(', ')}`);
+  if (forced && !(forced in variants)) {
+    throw new UsageError(`KERNEL=${family}:${forced}: expected one of ${Object.keys(variants).join(', ')}`);
   }
-  const order = [...(forced ? [forced] : []), ...(choices[family] ?? []), ...Object.keys(able)];
-  return order.find((name) => able[name])!;
+  for (const name of [...(forced ? [forced] : []), ...(choices[family] ?? []), ...Object.keys(variants)]) {
+    const plan = variants[name]?.();
+    if (plan) return { name, plan };
+  }
+  throw new UsageError(`no variant of ${family} can do this`);
 }

@@ -22,7 +22,7 @@ export async function tune(engine: Engine): Promise<Choices> {
   const x = randomUniform(engine, SHAPE, 1);
   const w = randomUniform(engine, FILTER, 2, 0, 0, 1, 'filter');
   const convolve = () => slide(engine, { x, w, out: SHAPE, window: WINDOW, ci: 64, co: 64, label: 'tune' });
-  const correlate = () => weightGradient(engine, x, x, FILTER, WINDOW, 'tune');
+  const correlate = () => weightGradient(engine, { x, dense: x, shape: FILTER, window: WINDOW, label: 'tune' });
   return {
     conv: ['strip', ...(await fastest(engine, 'conv', ['rows', 'tiled'], convolve)), 'direct'],
     conv_dw: [...(await fastest(engine, 'conv_dw', ['rows', 'tiled'], correlate)), 'direct'],

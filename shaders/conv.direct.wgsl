@@ -1,11 +1,16 @@
 // Convolution in its plainest form: one invocation computes four neighbouring output channels of one position.
-//   y[o·os + oo] = bias + Σ_tap w[k + tap·k_step] · x[o·is + off + tap·off_step]        (each axis alike)
+//   y[o·os + oo] = Σ_tap w[k + tap·k_step] · x[o·is + off + tap·off_step]        (each axis alike)
+// x passes a PReLU as it is loaded; bias, residual, activation and pixel shuffle stand in the store: y = act(y + bias + residual).
 // With is = stride this is a convolution; a transposed convolution is one such gather for each phase oo of its stride
 // (os = stride), and so is the gradient of a convolution with respect to its input. Any groups, any taps.
 const CI = 4u;            // input channels of a group
 const CO = 4u;            // output channels of a group
 const GROUPS = 1u;
 const BIAS = false;
+const RESIDUAL = false;   // added to the result
+const LEAK = 1.0;         // slope below zero of the activation after that: 1 none, 0 ReLU
+const SLOPES = 0u;        // PReLU of x as it is loaded: 0 none, 1 a slope per channel, 2 one for all
+const R = 1u;             // pixel shuffle of the result: (phase, channel) of R·R phases to R x R pixels
 const WORKGROUP = 64u;
 struct Geometry {
   src: vec4i,            // D, H, W, N of x
@@ -21,11 +26,28 @@ struct Geometry {
 @group(0) @binding(1) var<storage, read> x: array<f32>;          // N, D, H, W, CI·GROUPS padded
 @group(0) @binding(2) var<storage, read> w: array<vec4f>;        // taps, CI padded, CO·GROUPS padded
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> out: array<vec4f>;
+@group(0) @binding(4) var<storage, read> slope: array<f32>;
+@group(0) @binding(5) var<storage, read> residual: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> out: array<vec4f>;
 
 const X_PITCH = (CI * GROUPS + 3u) / 4u * 4u;
 const W_ROWS = (CI + 3u) / 4u * 4u;
 const Y_PITCH4 = (CO * GROUPS + 3u) / 4u;
+const PER = Y_PITCH4 / (R * R);    // output channels of a phase / 4
+
+fn load(i: u32, c: u32) -> f32 {
+  let v = x[i];
+  if (SLOPES == 0u) { return v; }
+  return v * select(slope[select(0u, c, SLOPES == 1u)], 1.0, v > 0.0);
+}
+
+fn finish(sum: vec4f, o: u32, at: u32) -> vec4f {
+  var y = sum;
+  if (BIAS) { y += bias[o]; }
+  if (RESIDUAL) { y += residual[at]; }
+  if (LEAK != 1.0) { y = select(LEAK * y, y, y > vec4f()); }
+  return y;
+}
 
 @compute @workgroup_size(WORKGROUP)
 fn gather(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -38,7 +60,6 @@ fn gather(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
   let n = i32(i) / g.grid.x;
 
   var sum = vec4f();
-  if (BIAS) { sum = bias[o4]; }
   for (var a = 0; a < g.taps.x; a++) {
     let d = pd * g.is.x + g.off.x + a * g.off_step.x;
     if (d < 0 || d >= g.src.x) { continue; }
@@ -55,13 +76,14 @@ fn gather(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
           var value = vec4f();
           for (var l = 0u; l < 4u; l++) {                       // a group of its own for each output channel
             let group = min((o4 * 4u + l) / CO, GROUPS - 1u);
-            value[l] = x[row_in + group * CI + ci];
+            value[l] = load(row_in + group * CI + ci, group * CI + ci);
           }
           sum = fma(weight, value, sum);
         }
       }
     }
   }
-  let q = vec3i(pd, ph, pw) * g.os.xyz + g.oo.xyz;
-  out[u32(((n * g.dst.x + q.x) * g.dst.y + q.y) * g.dst.z + q.z) * Y_PITCH4 + o4] = sum;
+  let q = vec3i(pd, ph, pw) * g.os.xyz + g.oo.xyz + vec3i(0, i32(o4 / PER / R), i32(o4 / PER % R));
+  let at = u32(((n * g.dst.x + q.x) * g.dst.y + q.y) * g.dst.z + q.z) * PER + o4 % PER;
+  out[at] = finish(sum, o4, at);
 }

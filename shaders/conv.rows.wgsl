@@ -12,6 +12,10 @@ const P = 12u;
 const BLOCK = 16u;        // input channels / 4 held at a time; divides CI4
 const TILE = 14u;         // (P - 1)·is + (taps - 1)·off_step + 1
 const BIAS = false;
+const RESIDUAL = false;   // added to the result
+const LEAK = 1.0;         // slope below zero of the activation after that: 1 none, 0 ReLU
+const SLOPES = 0u;        // PReLU of x as it is loaded: 0 none, 1 a slope per channel, 2 one for all
+const R = 1u;             // pixel shuffle of the result: (phase, channel) of R·R phases to R x R pixels
 struct Geometry {
   src: vec4i, dst: vec4i, grid: vec4i,
   is: vec4i, off: vec4i, off_step: vec4i,
@@ -24,9 +28,26 @@ struct Geometry {
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read> w: array<V>;            // taps, CI4·4, COV
 @group(0) @binding(3) var<storage, read> bias: array<V>;
-@group(0) @binding(4) var<storage, read_write> out: array<V>;
+@group(0) @binding(4) var<storage, read> slope: array<vec4f>;
+@group(0) @binding(5) var<storage, read> residual: array<V>;
+@group(0) @binding(6) var<storage, read_write> out: array<V>;
 const CO_BLOCKS = (COV + LANES - 1u) / LANES;
+const PER = COV / (R * R);      // channels of a phase, in V
 var<workgroup> tile: array<vec4f, TILE * BLOCK>;
+
+fn load(i: u32, c4: u32) -> vec4f {
+  let v = x[i];
+  if (SLOPES == 0u) { return v; }
+  return v * select(select(vec4f(slope[0].x), slope[c4], SLOPES == 1u), vec4f(1.0), v > vec4f());
+}
+
+fn finish(sum: V, o: u32, at: u32) -> V {
+  var y = sum;
+  if (BIAS) { y += bias[o]; }
+  if (RESIDUAL) { y += residual[at]; }
+  if (LEAK != 1.0) { y = select(LEAK * y, y, y > V()); }
+  return y;
+}
 
 @compute @workgroup_size(LANES)
 fn gather(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -50,7 +71,7 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
         for (var i = lane; i < TILE * BLOCK; i += LANES) {
           let v = first + i32(i / BLOCK);
           var value = vec4f();
-          if (v >= 0 && v < g.src.z) { value = x[u32(row + v) * CI4 + c0 + i % BLOCK]; }
+          if (v >= 0 && v < g.src.z) { value = load(u32(row + v) * CI4 + c0 + i % BLOCK, c0 + i % BLOCK); }
           tile[i] = value;
         }
         workgroupBarrier();
@@ -76,12 +97,14 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) 
       }
     }
   }
-  var start = V();
-  if (BIAS) { start = bias[o]; }
+  let phase = i32(o / PER);
   let q = vec2i(pd, ph) * g.os.xy + g.oo.xy;
-  let row_out = ((n * g.dst.x + q.x) * g.dst.y + q.y) * g.dst.z + g.oo.z;
+  let row_out = ((n * g.dst.x + q.x) * g.dst.y + q.y) * g.dst.z + g.oo.z + phase / i32(R) * g.dst.z + phase % i32(R);
   for (var p = 0u; p < P; p++) {
     let v = v0 + i32(p);
-    if (v < g.grid.z) { out[u32(row_out + v * g.os.z) * COV + o] = sums[p] + start; }
+    if (v < g.grid.z) {
+      let at = u32(row_out + v * g.os.z) * PER + o % PER;
+      out[at] = finish(sums[p], o, at);
+    }
   }
 }

@@ -8,6 +8,9 @@ const CI4 = 4u;           // input channels / 4
 const TAPS = 3u;          // along W
 const P = 8u;
 const BIAS = false;
+const RESIDUAL = false;   // added to the result
+const LEAK = 1.0;         // slope below zero of the activation after that: 1 none, 0 ReLU
+const SLOPES = 0u;        // PReLU of x as it is loaded: 0 none, 1 a slope per channel, 2 one for all
 const WORKGROUP = 64u;
 struct Geometry {
   src: vec4i, dst: vec4i, grid: vec4i,
@@ -21,7 +24,23 @@ struct Geometry {
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read> w: array<V>;            // taps, CI4·4, one vec4
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> out: array<vec4f>;
+@group(0) @binding(4) var<storage, read> slope: array<vec4f>;
+@group(0) @binding(5) var<storage, read> residual: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> out: array<vec4f>;
+
+fn load(i: u32, c4: u32) -> vec4f {
+  let v = x[i];
+  if (SLOPES == 0u) { return v; }
+  return v * select(select(vec4f(slope[0].x), slope[c4], SLOPES == 1u), vec4f(1.0), v > vec4f());
+}
+
+fn finish(sum: vec4f, at: u32) -> vec4f {
+  var y = sum;
+  if (BIAS) { y += bias[0]; }
+  if (RESIDUAL) { y += residual[at]; }
+  if (LEAK != 1.0) { y = select(LEAK * y, y, y > vec4f()); }
+  return y;
+}
 
 @compute @workgroup_size(WORKGROUP)
 fn gather(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -45,7 +64,7 @@ fn gather(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
         for (var p = 0u; p < P + TAPS - 1u; p++) {
           let v = v0 + g.off.z + i32(p);
           var value = vec4f();                                 // an array declared in a loop starts at zero only once on lavapipe
-          if (row && v >= 0 && v < g.src.z) { value = x[u32(row_in + i32(p)) * CI4 + ci]; }
+          if (row && v >= 0 && v < g.src.z) { value = load(u32(row_in + i32(p)) * CI4 + ci, ci); }
           window[p] = value;
         }
         for (var c = 0u; c < TAPS; c++) {
@@ -67,13 +86,14 @@ fn gather(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
     }
   }
   if (!inside) { return; }
-  var start = vec4f();
-  if (BIAS) { start = bias[0]; }
   let q = vec2i(pd, ph) * g.os.xy + g.oo.xy;
   let row_out = ((n * g.dst.x + q.x) * g.dst.y + q.y) * g.dst.z + g.oo.z;
   let exists = select(vec4f(1.0), vec4f(1.0, 0.0, 0.0, 0.0), PITCH == 4u);   // vec4f(f32) repeats it
   for (var p = 0u; p < P; p++) {
     let v = v0 + i32(p);
-    if (v < g.grid.z) { out[u32(row_out + v * g.os.z)] = vec4f(sums[p]) * exists + start; }
+    if (v < g.grid.z) {
+      let at = u32(row_out + v * g.os.z);
+      out[at] = finish(vec4f(sums[p]) * exists, at);
+    }
   }
 }

@@ -9,6 +9,10 @@ const TX = 8u;            // invocations along channels
 const TY = 16u;           // invocations along positions
 const BK4 = 4u;           // input channels / 4 held at a time
 const BIAS = false;
+const RESIDUAL = false;   // added to the result
+const LEAK = 1.0;         // slope below zero of the activation after that: 1 none, 0 ReLU
+const SLOPES = 0u;        // PReLU of x as it is loaded: 0 none, 1 a slope per channel, 2 one for all
+const R = 1u;             // pixel shuffle of the result: (phase, channel) of R·R phases to R x R pixels
 struct Geometry {
   src: vec4i, dst: vec4i, grid: vec4i,
   is: vec4i, off: vec4i, off_step: vec4i,
@@ -21,16 +25,33 @@ struct Geometry {
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read> w: array<vec4f>;        // taps, CI4·4, CO4
 @group(0) @binding(3) var<storage, read> bias: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> out: array<vec4f>;
+@group(0) @binding(4) var<storage, read> slope: array<vec4f>;
+@group(0) @binding(5) var<storage, read> residual: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> out: array<vec4f>;
 
 const THREADS = TX * TY;
 const BM = 8u * TY;                       // positions
 const BN4 = 2u * TX;                      // output channels / 4
 const PITCH = BK4 + 1u;
+const PER = CO4 / (R * R);                // output channels of a phase / 4
 const LOADS = BM * BK4 / THREADS;         // vec4 of input that an invocation loads at a time
 const ROW_STEP = THREADS / BK4;           // the rows it loads lie so far apart
 var<workgroup> inputs: array<vec4f, BM * PITCH>;
 var<workgroup> weights: array<vec4f, BK4 * 4u * BN4>;
+
+fn load(i: u32, c4: u32) -> vec4f {
+  let v = x[i];
+  if (SLOPES == 0u) { return v; }
+  return v * select(select(vec4f(slope[0].x), slope[c4], SLOPES == 1u), vec4f(1.0), v > vec4f());
+}
+
+fn finish(sum: vec4f, o: u32, at: u32) -> vec4f {
+  var y = sum;
+  if (BIAS) { y += bias[o]; }
+  if (RESIDUAL) { y += residual[at]; }
+  if (LEAK != 1.0) { y = select(LEAK * y, y, y > vec4f()); }
+  return y;
+}
 
 fn position(i: i32) -> vec4i {            // n, d, h, w of the i-th output of this phase
   let row = i / g.grid.z;
@@ -70,7 +91,7 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
           let c4 = k0 + t % BK4;
           for (var i = 0u; i < LOADS; i++) {
             var value = vec4f();
-            if (row[i] >= 0 && c4 < CI4) { value = x[u32(row[i]) * CI4 + c4]; }
+            if (row[i] >= 0 && c4 < CI4) { value = load(u32(row[i]) * CI4 + c4, c4); }
             inputs[(t / BK4 + i * ROW_STEP) * PITCH + t % BK4] = value;
           }
           for (var i = t; i < BK4 * 4u * BN4; i += THREADS) {
@@ -104,14 +125,14 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
   for (var half = 0u; half < 2u; half++) {
     let co = c0 + tx + half * TX;
     if (co >= CO4) { continue; }
-    var from_zero = vec4f();
-    if (BIAS) { from_zero = bias[co]; }
+    let phase = vec2i(i32(co / PER / R), i32(co / PER % R));
     for (var p = 0u; p < 8u; p++) {
       let i = first + i32(ty + p * TY);
       if (i >= total) { continue; }
       let q = position(i);
-      let o = q.yzw * g.os.xyz + g.oo.xyz;
-      out[u32(((q.x * g.dst.x + o.x) * g.dst.y + o.y) * g.dst.z + o.z) * CO4 + co] = sums[2u * p + half] + from_zero;
+      let o = q.yzw * g.os.xyz + g.oo.xyz + vec3i(0, phase);
+      let at = u32(((q.x * g.dst.x + o.x) * g.dst.y + o.y) * g.dst.z + o.z) * PER + co % PER;
+      out[at] = finish(sums[2u * p + half], co, at);
     }
   }
 }

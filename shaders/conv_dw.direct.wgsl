@@ -6,6 +6,7 @@ const B = 4u;             // channels of x in a group
 const A = 4u;             // channels of dense in a group
 const GROUPS = 1u;
 const CHUNKS = 1u;
+const SLOPES = 0u;        // PReLU of x as it is loaded: 0 none, 1 a slope per channel, 2 one for all
 const WORKGROUP = 64u;
 struct Geometry {
   src: vec4i,            // D, H, W, N of x
@@ -16,11 +17,18 @@ struct Geometry {
 @group(0) @binding(0) var<uniform> g: Geometry;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> dense: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> part: array<vec4f>;
+@group(0) @binding(3) var<storage, read> slope: array<f32>;
+@group(0) @binding(4) var<storage, read_write> part: array<vec4f>;
 
 const X_PITCH = (B * GROUPS + 3u) / 4u * 4u;
 const A4 = (A * GROUPS + 3u) / 4u;
 const ROWS = (B + 3u) / 4u * 4u;   // filters are padded along both channel axes
+
+fn load(i: u32, c: u32) -> f32 {
+  let v = x[i];
+  if (SLOPES == 0u) { return v; }
+  return v * select(slope[select(0u, c, SLOPES == 1u)], 1.0, v > 0.0);
+}
 
 @compute @workgroup_size(WORKGROUP)
 fn weight_gradient(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -44,10 +52,11 @@ fn weight_gradient(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgr
     for (var p = 0; p < g.grid.z; p++) {
       let v = p * g.is.z + shift.z;
       if (v < 0 || v >= g.src.z) { continue; }
-      let row_in = u32(((nd / g.grid.x * g.src.x + d) * g.src.y + h) * g.src.z + v) * X_PITCH + min(b, B - 1u);
+      let row_in = u32(((nd / g.grid.x * g.src.x + d) * g.src.y + h) * g.src.z + v) * X_PITCH;
       var value = vec4f();
       for (var l = 0u; l < 4u; l++) {                           // a group of its own for each channel of dense
-        value[l] = x[row_in + min((a4 * 4u + l) / A, GROUPS - 1u) * B];
+        let c = min((a4 * 4u + l) / A, GROUPS - 1u) * B + min(b, B - 1u);
+        value[l] = load(row_in + c, c);
       }
       sum = fma(dense[(row * u32(g.grid.z) + u32(p)) * A4 + a4], value, sum);
     }

@@ -14,6 +14,7 @@ const TAPS_H = 1u;        // rows of taps at a time; divides the taps along H
 const P = 24u;            // positions of a row at a time
 const TILE = 26u;         // (P - 1)·is + (TAPS - 1)·off_step + 1
 const CHUNKS = 1u;
+const SLOPES = 0u;        // PReLU of x as it is loaded: 0 none, 1 a slope per channel, 2 one for all
 struct Geometry {
   src: vec4i, grid: vec4i,
   is: vec4i, off: vec4i, off_step: vec4i,
@@ -22,10 +23,17 @@ struct Geometry {
 @group(0) @binding(0) var<uniform> g: Geometry;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read> dense: array<V>;
-@group(0) @binding(3) var<storage, read_write> part: array<V>;
+@group(0) @binding(3) var<storage, read> slope: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> part: array<V>;
 const A_BLOCKS = (AV + LANES - 1u) / LANES;
 const ROW = TILE * B4;
 var<workgroup> tile: array<vec4f, TAPS_H * ROW>;
+
+fn load(i: u32, c4: u32) -> vec4f {
+  let v = x[i];
+  if (SLOPES == 0u) { return v; }
+  return v * select(select(vec4f(slope[0].x), slope[c4], SLOPES == 1u), vec4f(1.0), v > vec4f());
+}
 
 @compute @workgroup_size(LANES)
 fn weight_gradient(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -52,7 +60,7 @@ fn weight_gradient(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
         let hv = h + i32(i / ROW) * g.off_step.y;
         var value = vec4f();
         if (v >= 0 && v < g.src.z && hv >= 0 && hv < g.src.y) {
-          value = x[u32((plane + hv) * g.src.z + v) * XC4 + b4 + i % B4];
+          value = load(u32((plane + hv) * g.src.z + v) * XC4 + b4 + i % B4, b4 + i % B4);
         }
         tile[i] = value;
       }

@@ -5,6 +5,7 @@ const XC4 = 16u;          // channels of x / 4
 const A4 = 16u;           // channels of dense / 4
 const BK = 16u;           // positions at a time
 const CHUNKS = 1u;
+const SLOPES = 0u;        // PReLU of x as it is loaded: 0 none, 1 a slope per channel, 2 one for all
 struct Geometry {
   src: vec4i, grid: vec4i,
   is: vec4i, off: vec4i, off_step: vec4i,
@@ -13,13 +14,20 @@ struct Geometry {
 @group(0) @binding(0) var<uniform> g: Geometry;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read> dense: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> part: array<vec4f>;
+@group(0) @binding(3) var<storage, read> slope: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> part: array<vec4f>;
 
 const THREADS = 64u;
 const TILE4 = 16u;                        // 64 channels
 const A_BLOCKS = (A4 + TILE4 - 1u) / TILE4;
 var<workgroup> xs: array<vec4f, BK * TILE4>;
 var<workgroup> ds: array<vec4f, BK * TILE4>;
+
+fn load(i: u32, c4: u32) -> vec4f {
+  let v = x[i];
+  if (SLOPES == 0u) { return v; }
+  return v * select(select(vec4f(slope[0].x), slope[c4], SLOPES == 1u), vec4f(1.0), v > vec4f());
+}
 
 @compute @workgroup_size(THREADS)
 fn weight_gradient(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) t: u32) {
@@ -46,7 +54,7 @@ fn weight_gradient(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
       var xv = vec4f();
       var dv = vec4f();
       if (p < last && all(v >= vec3i()) && all(v < g.src.xyz)) {
-        if (b0 + c < XC4) { xv = x[u32(((plane / g.grid.x * g.src.x + v.x) * g.src.y + v.y) * g.src.z + v.z) * XC4 + b0 + c]; }
+        if (b0 + c < XC4) { xv = load(u32(((plane / g.grid.x * g.src.x + v.x) * g.src.y + v.y) * g.src.z + v.z) * XC4 + b0 + c, b0 + c); }
         if (a0 + c < A4) { dv = dense[u32(p) * A4 + a0 + c]; }
       }
       xs[i] = xv;

@@ -81,7 +81,8 @@ function convolution(name: string, axes: 2 | 3) {
           const w = transposeFilter(engine, weight, window.groups);
           return spread(engine, { x: dy, w, out: shapes.input, window, ci: co, co: ci, label: `${name}.dx` });
         },
-        weight: () => weightGradient(engine, input, dy, shapes.weight, window, `${name}.dw`),
+        weight: () =>
+          weightGradient(engine, { x: input, dense: dy, shape: shapes.weight, window, label: `${name}.dw` }),
         bias: () => biasGradient(engine, dy),
       };
     },

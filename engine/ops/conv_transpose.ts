@@ -52,7 +52,8 @@ function transposed(name: string, axes: 2 | 3) {
       return {
         input: () =>
           slide(engine, { x: dy, w: weight, out: shapes.input, window, ci: co, co: ci, label: `${name}.dx` }),
-        weight: () => weightGradient(engine, dy, input, shapes.weight, window, `${name}.dw`),
+        weight: () =>
+          weightGradient(engine, { x: dy, dense: input, shape: shapes.weight, window, label: `${name}.dw` }),
         bias: () => biasGradient(engine, dy),
       };
     },

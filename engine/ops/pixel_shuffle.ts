@@ -39,7 +39,7 @@ function rearrange(engine: Engine, x: Tensor, shape: Shape, r: number): Tensor {
   const out = engine.empty(shape);
   const way = shape[1] < x.shape[1] ? 'shuffle' : 'unshuffle';
   const [from, deep, channels] = way === 'shuffle' ? ['deep', x.shape, shape[1]] : ['wide', shape, x.shape[1]];
-  const variant = pickVariant('pixel_shuffle', { even: r % 2 === 0, any: true });
+  const variant = pickVariant('pixel_shuffle', { even: () => r % 2 === 0, any: () => true }).name;
   const even = variant === 'even';
   const positions = size(deep) / deep[1];
   const width = deep[deep.length - 1];
