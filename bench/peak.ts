@@ -37,6 +37,18 @@ export async function measurePeak(engine: Engine, effort: Effort = {}): Promise<
   }
 }
 
+/** Microseconds that a dispatch of one workgroup takes on the device's clock, in a pass of its own as profiles time them. */
+export async function measureLaunch(engine: Engine): Promise<number> {
+  using x = engine.raw(16);
+  using out = engine.raw(16);
+  const launch = () => engine.run(kernel, 'copy', { bind: { x, out }, threads: 1 });
+  const work = () => {
+    for (let i = 0; i < 32; i++) launch();
+  };
+  const { kernels } = await measure(engine, work, { spend: 0 });
+  return kernels.map(({ us }) => us).sort((a, b) => a - b)[kernels.length / 2];
+}
+
 const rate = (bytes: number, ms: number): number => bytes / ms / 1e6;
 
 /** Operations a second: more workgroups until a run is long enough that its start does not count. */

@@ -1,100 +1,325 @@
 import type { KernelTime } from '../engine/commands.ts';
-import { kernelTotals } from '../engine/debug.ts';
 import type { Engine } from '../engine/engine.ts';
-import { LimitError } from '../engine/errors.ts';
-import { Adam } from '../engine/optim/adam.ts';
-import type { Net } from '../nets/index.ts';
-import type { Recipe } from '../train/recipes.ts';
-import { syntheticBatch } from '../train/synthetic.ts';
-import { buildNet, lossOf } from '../train/trainer.ts';
+import { LimitError, SubpixelError } from '../engine/errors.ts';
+import type { Module } from '../engine/nn/module.ts';
+import { Noise } from '../engine/nn/module.ts';
+import { type Shape, size, type Tensor } from '../engine/tensor.ts';
+import { type Net, nets } from '../nets/index.ts';
+import { checkRecipe, type Recipe } from '../train/recipes.ts';
+import { SyntheticSource } from '../train/synthetic.ts';
+import { buildNet, Trainer } from '../train/trainer.ts';
+import { noise } from './measure.ts';
+import { type AtPeak, explainPeak, MemoryLog, type MemoryTimeline } from './memory-timeline.ts';
+import { measureLaunch, measurePeak, type Peak } from './peak.ts';
 
-export type Phase = 'forward' | 'backward' | 'update';
-export const PHASES: readonly Phase[] = ['forward', 'backward', 'update'];
+/** Parts of a step. Transfer: numbers that come to the device or leave it, in the engine's layout and out of it. */
+export const PHASES = ['transfer', 'forward', 'backward', 'update'] as const;
+export type Phase = (typeof PHASES)[number];
 
-/** All dispatches of one kernel in one phase. */
-export interface KernelRow {
+/** What bounds a kernel: the one of the three that alone would take longest. */
+export type Bound = 'arithmetic' | 'memory' | 'launch';
+
+/** The best that this adapter does, measured beside the profile. */
+export interface Roof extends Peak {
+  /** Reading, or reading and writing, whichever is faster. */
+  readonly gbs: number;
+  /** Of a dispatch that does nothing. */
+  readonly launchUs: number;
+}
+
+/** Dispatches of one name, in one phase. */
+export interface ProfileRow {
+  readonly name: string;
   readonly phase: Phase;
-  readonly kernel: string;
   readonly calls: number;
   readonly ms: number;
   /** Of the whole step. */
   readonly share: number;
+  readonly flops: number;
+  /** Of all bindings, each counted once a dispatch: what caches do not save, and kernels do not read twice. */
+  readonly bytes: number;
   readonly gflops: number;
   readonly gbs: number;
+  /** Operations a byte. */
+  readonly intensity: number;
+  /** Time that the roofline allows, over time taken: 1 is a kernel at min(peak GFLOP/s, intensity · peak GB/s). */
+  readonly roofline: number;
+  readonly bound: Bound;
 }
 
-export interface StepProfile {
-  readonly shape: readonly number[];
+/** How rows are put together: by kernel, by the op that ran it, by the layer that asked for the op. */
+export const GROUPINGS = ['kernel', 'op', 'layer'] as const;
+export type Grouping = (typeof GROUPINGS)[number];
+
+export interface Profile {
+  readonly what: 'training step' | 'inference';
+  readonly net: string;
+  /** Of the network's input. */
+  readonly shape: Shape;
+  /** Forward and backward passes in the step. */
+  readonly passes: number;
   readonly parameters: number;
+  /** Steps timed. The one told of is that of median time. */
+  readonly steps: number;
+  readonly roof: Roof;
   /** Milliseconds on the device. */
   readonly ms: Readonly<Record<Phase | 'step', number>>;
-  readonly peakBytes: number;
-  readonly rows: readonly KernelRow[];
-  readonly times: Readonly<Record<Phase, readonly KernelTime[]>>;
+  readonly times: readonly KernelTime[];
+  readonly memory: MemoryTimeline;
+}
+
+/** What is done over and over, and who owns what of its memory. */
+interface Subject {
+  readonly what: Profile['what'];
+  readonly net: Net;
+  readonly name: string;
+  readonly shape: Shape;
+  readonly passes: number;
+  slots(): Iterable<[string, Tensor]>;
+  step(): Promise<unknown>;
+  dispose(): void;
+}
+
+export type Tell = (line: string) => void;
+
+/** Steps are repeated until so much time is spent, or so many are timed. */
+const SPEND_MS = 2000;
+const MOST_STEPS = 5;
+/** A step that would take longer on a software adapter is profiled with one sample in a pass. */
+const PATIENCE_SECONDS = 8;
+/** Of the peak, what networks reach on software adapters. */
+const USUAL_SHARE = 0.3;
+
+/**
+ * A recipe's training step as the trainer takes it, kernel by kernel: its passes, clipping, optimizer, moving average. Each
+ * dispatch is timed in a pass of its own, so that the sum is a little more than the step takes in training.
+ * @param batch samples in a pass; the recipe's own if not given, or one where that would take too long in software
+ * @throws {LimitError} when the adapter has no timestamps
+ */
+export async function profileStep(
+  engine: Engine,
+  recipe: Recipe,
+  batch?: number,
+  tell: Tell = () => {},
+): Promise<Profile> {
+  checkRecipe(recipe);
+  const roof = await measureRoof(engine, tell);
+  const samples = batch ?? affordableBatch(engine, recipe, roof, tell);
+  const chosen: Recipe = { ...recipe, data: { ...recipe.data, batch: samples } };
+  using log = new MemoryLog(engine);
+  const source = new SyntheticSource(chosen);
+  const trainer = new Trainer(engine, chosen, source);
+  return await profile(engine, log, roof, tell, {
+    ...{ what: 'training step', net: trainer.net, name: chosen.net.name, passes: chosen.gradients.accumulate },
+    shape: source.next(samples).lrShape,
+    slots: () => trainer.slots(),
+    async step() {
+      await trainer.step();
+      await trainer.drain();
+    },
+    dispose: () => trainer.dispose(),
+  });
 }
 
 /**
- * One pass of a recipe's training step, kernel by kernel: network and loss, gradients, Adam. Each dispatch is timed in a pass
- * of its own, so that the sum is a little more than the step takes in training.
+ * One forward pass of a network as it is used: no tape, no dropout.
+ * @param recipe names the network and its settings @param input (N, T, H, W) of low resolution
  * @throws {LimitError} when the adapter has no timestamps
  */
-export async function profileStep(engine: Engine, recipe: Recipe, batch: number): Promise<StepProfile> {
+export async function profileInference(
+  engine: Engine,
+  recipe: Pick<Recipe, 'net' | 'seed'>,
+  input: readonly [number, number, number, number],
+  tell: Tell = () => {},
+): Promise<Profile> {
+  const roof = await measureRoof(engine, tell);
+  using log = new MemoryLog(engine);
+  const net = buildNet(engine, recipe, new Noise(recipe.seed));
+  net.train(false);
+  const [n, t, h, w] = input;
+  const shape = [n, net.config.channels, t, h, w];
+  const values = noise(size(shape));
+  return await profile(engine, log, roof, tell, {
+    ...{ what: 'inference', net, name: recipe.net.name, shape, passes: 1, slots: () => [] },
+    async step() {
+      using _scope = engine.scope();
+      const x = engine.tensor(shape, values);
+      const y = engine.during('forward', () => net.forward(x));
+      await y.read();
+    },
+    dispose: () => net.dispose(),
+  });
+}
+
+/** Frames and edges of low resolution that say something about a network in a second or two. */
+export function usualInput(engine: Engine, netName: string): [number, number, number] {
+  const { window } = nets[netName];
+  return engine.caps.fallback ? [window, 48, 48] : [window, 180, 320];
+}
+
+async function measureRoof(engine: Engine, tell: Tell): Promise<Roof> {
   if (!engine.caps.timestamps) throw new LimitError('profile: this adapter has no timestamp queries');
+  tell('measuring the peak rates of the adapter');
+  const peak = await measurePeak(engine, { spend: 200 });
+  const launchUs = await measureLaunch(engine);
+  engine.memory.trim();
+  return { ...peak, gbs: Math.max(peak.readGbs, peak.copyGbs), launchUs };
+}
+
+function affordableBatch(engine: Engine, recipe: Recipe, { gflops }: Roof, tell: Tell): number {
+  const { batch } = recipe.data;
+  const { accumulate } = recipe.gradients;
+  if (!engine.caps.fallback || batch === 1) return batch;
   const net = buildNet(engine, recipe);
-  const optimizer = new Adam(net, recipe.optimizer);
+  const [, , frames, height, width] = new SyntheticSource(recipe).next(1).lrShape;
+  const seconds = (6 * accumulate * batch * net.macs(frames, height, width)) / (USUAL_SHARE * gflops * 1e9);
+  net.dispose();
+  if (seconds < PATIENCE_SECONDS) return batch;
+  tell(
+    `${recipe.name}: a step of ${accumulate} x ${batch} samples would take some ${seconds.toFixed(0)} s on this software ` +
+      `adapter, so this profile has 1 sample in a pass; --batch ${batch} profiles the whole`,
+  );
+  return 1;
+}
+
+async function profile(engine: Engine, log: MemoryLog, roof: Roof, tell: Tell, subject: Subject): Promise<Profile> {
+  const { net } = subject;
   try {
-    await profileOnce(engine, recipe, net, optimizer, batch); // compiles the pipelines
-    engine.memory.resetPeak();
-    const times = await profileOnce(engine, recipe, net, optimizer, batch);
-    const sum = (phase: Phase) => times[phase].reduce((total, { us }) => total + us, 0) / 1000;
-    const [forward, backward, update] = PHASES.map(sum);
-    const step = forward + backward + update;
+    nameLayers(engine, net);
+    tell(`one ${subject.what} to compile kernels`);
+    const first = performance.now();
+    await subject.step();
+    const seconds = (performance.now() - first) / 1000;
+    tell(`it took ${seconds.toFixed(1)} s; now every kernel is timed`);
+    const parameters = () => net.namedParameters();
+    const runs: { us: number; times: KernelTime[]; memory: MemoryTimeline }[] = [];
+    log.name(parameters, subject.slots());
+    for (const began = performance.now(); runs.length < MOST_STEPS; ) {
+      engine.memory.resetPeak();
+      log.begin();
+      const times = await engine.profile(() => subject.step());
+      const memory = log.end();
+      if (times.length !== memory.dispatches) {
+        throw new SubpixelError(`profile: ${times.length} dispatches were timed, but ${memory.dispatches} recorded`);
+      }
+      runs.push({ us: total(times), times, memory });
+      if (performance.now() - began > SPEND_MS) break;
+    }
+    runs.sort((a, b) => a.us - b.us);
+    const { us, times, memory } = runs[Math.floor((runs.length - 1) / 2)];
+    const inPhase = PHASES.map((phase) => [phase, total(times.filter((time) => phaseOf(time) === phase)) / 1000]);
+    const { what, name, shape, passes } = subject;
     return {
-      shape: syntheticBatch(recipe, batch).lrShape,
-      parameters: net.parameterCount(),
-      ms: { forward, backward, update, step },
-      peakBytes: engine.memory.stats().peak,
-      rows: PHASES.flatMap((phase) => kernelRows(phase, times[phase], step)).sort((a, b) => b.ms - a.ms),
+      ...{ what, net: name, shape, passes, parameters: net.parameterCount(), steps: runs.length, roof },
+      ms: { ...(Object.fromEntries(inPhase) as Record<Phase, number>), step: us / 1000 },
       times,
+      memory,
     };
   } finally {
-    optimizer.dispose();
-    net.dispose();
+    subject.dispose();
   }
 }
 
-async function profileOnce(engine: Engine, recipe: Recipe, net: Net, optimizer: Adam, batch: number) {
-  const { lr, hr, lrShape, hrShape } = syntheticBatch(recipe, batch);
-  using _scope = engine.scope();
-  using tape = engine.record();
-  const x = engine.tensor(lrShape, lr);
-  const target = engine.tensor(hrShape, hr);
-  let loss = target;
-  const forward = await engine.profile(() => {
-    loss = lossOf(recipe, net.forward(x), target);
-  });
-  const backward = await engine.profile(() => tape.backward(loss));
-  const update = await engine.profile(() => optimizer.step());
-  return { forward, backward, update };
+const total = (times: readonly KernelTime[]): number => times.reduce((sum, { us }) => sum + us, 0);
+
+export const phaseOf = ({ phase }: { readonly phase: string }): Phase => (phase || 'transfer') as Phase;
+
+/** From here on every module of a network says its path while it works. */
+function nameLayers(engine: Engine, net: Module): void {
+  for (const [path, module] of net.namedModules()) {
+    const forward = module.forward.bind(module);
+    module.forward = (...inputs) => {
+      const outer = engine.at.layer;
+      engine.at.layer = path;
+      try {
+        return forward(...inputs);
+      } finally {
+        engine.at.layer = outer;
+      }
+    };
+  }
 }
 
-function kernelRows(phase: Phase, times: readonly KernelTime[], stepMs: number): KernelRow[] {
-  return kernelTotals(times).map(({ label, calls, us, flops, bytes }) => {
-    const ms = us / 1000;
-    return { phase, kernel: label, calls, ms, share: ms / stepMs, gflops: flops / ms / 1e6, gbs: bytes / ms / 1e6 };
-  });
+/** Everything that one name did in one phase, slowest first. */
+export function profileRows({ times, roof }: Pick<Profile, 'times' | 'roof'>, by: Grouping = 'kernel'): ProfileRow[] {
+  const groups = new Map<string, { name: string; phase: Phase; times: KernelTime[] }>();
+  for (const time of times) {
+    const [name, phase] = [nameBy[by](time), phaseOf(time)];
+    const key = `${phase} ${name}`;
+    const group = groups.get(key);
+    if (group) group.times.push(time);
+    else groups.set(key, { name, phase, times: [time] });
+  }
+  const all = total(times);
+  return [...groups.values()]
+    .map(({ name, phase, times: own }) => ({ name, phase, share: total(own) / all, ...ratesOf(own, roof) }))
+    .sort((a, b) => b.ms - a.ms);
 }
 
-/** For chrome://tracing and ui.perfetto.dev: one row a phase, the phases one after the other. */
-export function chromeTrace({ times }: StepProfile): object {
-  let begin = 0;
-  const events = PHASES.flatMap((phase, tid) => {
-    const start = begin;
-    begin += Math.max(0, ...times[phase].map(({ start, us }) => start + us));
-    return times[phase].map(({ label, start: at, us, flops, bytes }) => {
-      return { name: label, cat: phase, ph: 'X', ts: start + at, dur: us, pid: 1, tid, args: { flops, bytes } };
-    });
-  });
-  const names = PHASES.map((name, tid) => ({ name: 'thread_name', ph: 'M', pid: 1, tid, args: { name } }));
-  return { displayTimeUnit: 'ms', traceEvents: [...names, ...events] };
+const nameBy: Readonly<Record<Grouping, (time: KernelTime) => string>> = {
+  kernel: ({ label }) => label,
+  op: ({ op, label }) => op || label,
+  layer: (time) =>
+    time.layer || { transfer: 'host data', update: 'optimizer' }[phaseOf(time) as string] || 'the network itself',
+};
+
+/** What some dispatches did together. Limits are those of each dispatch, added up. */
+export function ratesOf(times: readonly KernelTime[], roof: Roof) {
+  const us = total(times);
+  const add = (of: (time: KernelTime) => number) => times.reduce((sum, time) => sum + of(time), 0);
+  const [flops, bytes] = [add((time) => time.flops), add((time) => time.bytes)];
+  const arithmetic = (time: KernelTime) => time.flops / roof.gflops / 1e3;
+  const memory = (time: KernelTime) => time.bytes / roof.gbs / 1e3;
+  const alone: [Bound, number][] = [
+    ['arithmetic', add(arithmetic)],
+    ['memory', add(memory)],
+    ['launch', roof.launchUs * times.length],
+  ];
+  return {
+    calls: times.length,
+    ms: us / 1000,
+    ...{ flops, bytes, gflops: flops / us / 1e3, gbs: bytes / us / 1e3, intensity: flops / bytes },
+    roofline: add((time) => Math.max(arithmetic(time), memory(time))) / us,
+    bound: alone.reduce((a, b) => (b[1] > a[1] ? b : a))[0],
+  };
+}
+
+/** What a reader of JSON gets of a profile: no single dispatch, those are in the trace. */
+export function profileFacts(profile: Profile, by: Grouping) {
+  const { memory, times, ...facts } = profile;
+  const { tensors, ...sums } = explainPeak(memory);
+  const during = (at: number) => times[Math.min(at, times.length - 1)].label;
+  const idleText = ({ since, until }: NonNullable<AtPeak['idle']>) =>
+    since !== undefined ? `since ${during(since)}` : until !== undefined ? `until ${during(until)}` : 'never used';
+  return {
+    ...facts,
+    phases: PHASES.map((phase) => ({ phase, times: times.filter((time) => phaseOf(time) === phase) }))
+      .filter((part) => part.times.length > 0)
+      .map((part) => ({ phase: part.phase, ...ratesOf(part.times, profile.roof) })),
+    by,
+    rows: profileRows(profile, by),
+    memory: {
+      peakBytes: memory.peak.live,
+      peakDuring: during(memory.peak.at),
+      neededBytes: memory.liveness.bytes,
+      neededDuring: during(memory.liveness.at),
+      ...sums,
+      liveBytes: memory.liveBytes,
+      peakBy: memory.peak.by,
+      atPeak: tensors.map(({ name, category, shape, bytes, blockBytes, place, born, idle }) => {
+        const bornAt = born < 0 ? null : { phase: place.phase || 'transfer', op: place.op, layer: place.layer };
+        return { name, category, shape, bytes, blockBytes, bornAt, idle: idle ? idleText(idle) : null };
+      }),
+      timeline: memory.points.map(({ at, live }) => ({ us: momentOf(profile, at), live })),
+    },
+  };
+}
+
+export type ProfileFacts = ReturnType<typeof profileFacts>;
+
+/** When the device stands before its dispatch number `at`: its start, or behind the last one its end. Microseconds. */
+export function momentOf({ times }: Pick<Profile, 'times'>, at: number): number {
+  if (at < times.length) return times[at].start;
+  const last = times.at(-1);
+  return last ? last.start + last.us : 0;
 }
