@@ -44,8 +44,10 @@ export interface OpRule<I extends readonly string[], A extends object> {
 
 export interface OpSpec<I extends readonly string[], A extends object> extends OpRule<I, A> {
   forward(inputs: Named<I>, context: Context<A>): Tensor;
-  /** Inputs that backward reads, and 'y' if it reads the result. */
-  readonly saves: readonly (Name<I> | 'y')[];
+  /** Inputs that backward reads, and 'y' if it reads the result; or which of them for these attributes and tracked inputs. */
+  readonly saves:
+    | readonly (Name<I> | 'y')[]
+    | ((attrs: A, tracked: (input: Name<I>) => boolean) => readonly (Name<I> | 'y')[]);
   /** Gradients by input name; each runs only if it is needed. `shapes` holds all shapes, saved or not. */
   backward(
     dy: Tensor,
@@ -142,7 +144,9 @@ function apply<I extends readonly string[], A extends object>(spec: OpSpec<I, A>
   const { tape } = engine;
   if (tape && Object.values(inputs).some((x) => x?.tracked)) {
     const saved: Record<string, Tensor | undefined> = {};
-    for (const name of spec.saves) saved[name as string] = name === 'y' ? y : inputs[name as string];
+    const tracked = (name: Name<I>) => inputs[name as string]?.tracked ?? false;
+    const names = typeof spec.saves === 'function' ? spec.saves(attrs, tracked) : spec.saves;
+    for (const name of names) saved[name as string] = name === 'y' ? y : inputs[name as string];
     tape.add({
       name: spec.name,
       layer: engine.at.layer,

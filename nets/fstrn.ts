@@ -13,8 +13,7 @@ import { type Build, chain, Module } from '../engine/nn/module.ts';
 import { add } from '../engine/ops/binary.ts';
 import { imresize } from '../engine/ops/imresize.ts';
 import { interpolate } from '../engine/ops/interpolate.ts';
-import { pixel_shuffle } from '../engine/ops/pixel_shuffle.ts';
-import { leaky_relu, relu } from '../engine/ops/unary.ts';
+import { leaky_relu } from '../engine/ops/unary.ts';
 import type { Tensor } from '../engine/tensor.ts';
 
 export interface FstrnConfig {
@@ -79,7 +78,8 @@ class SeparableBlock extends Module {
 
   forward(x: Tensor): Tensor {
     using scope = x.engine.scope();
-    return scope.keep(add(x, this.temporal.forward(this.spatial.forward(this.prelu.forward(x)))));
+    const middle = this.spatial.fused(x, { slope: this.prelu.weight });
+    return scope.keep(this.temporal.fused(middle, { residual: x }));
   }
 }
 
@@ -96,7 +96,7 @@ class FullBlock extends Module {
 
   forward(x: Tensor): Tensor {
     using scope = x.engine.scope();
-    return scope.keep(add(x, this.conv2.forward(relu(this.conv1.forward(x)))));
+    return scope.keep(this.conv2.fused(this.conv1.fused(x, { negative_slope: 0 }), { residual: x }));
   }
 }
 
@@ -156,9 +156,9 @@ export class Fstrn extends Module {
 
   forward(x: Tensor): Tensor {
     using scope = x.engine.scope();
-    const residual = this.reconstruct(this.extract(x));
+    const features = this.extract(x);
     const enlarged = this.enlarge(x);
-    return scope.keep(enlarged ? add(residual, enlarged) : residual); // CRL, eq. 6
+    return scope.keep(this.reconstruct(features, enlarged));
   }
 
   /** LFENet, the blocks, LRL: (N, width, T, H, W). */
@@ -170,14 +170,16 @@ export class Fstrn extends Module {
     return scope.keep(chain(features, [this.prelu, this.dropout]));
   }
 
-  /** LSRNet: (N, C, T, scale·H, scale·W). */
-  private reconstruct(features: Tensor): Tensor {
-    const { leaky, upsampler, scale } = this.config;
+  /** LSRNet, and CRL (eq. 6): (N, C, T, scale·H, scale·W). */
+  private reconstruct(features: Tensor, enlarged: Tensor | undefined): Tensor {
+    const { leaky, scale } = this.config;
     using scope = features.engine.scope();
-    const deep = chain(features, [this.fusion, this.up]);
-    const wide = upsampler === 'shuffle' ? pixel_shuffle(deep, { factor: scale }) : deep;
-    if (wide !== deep) scope.release(deep);
-    return scope.keep(activate(this.out.forward(wide), leaky));
+    const deep = this.fusion.forward(features);
+    const wide = this.up instanceof Conv3d ? this.up.fused(deep, { shuffle: scale }) : this.up.forward(deep);
+    scope.release(deep);
+    if (leaky === 1) return scope.keep(this.out.fused(wide, { residual: enlarged }));
+    const residual = activate(this.out.forward(wide), leaky);
+    return scope.keep(enlarged ? add(residual, enlarged) : residual);
   }
 
   /** SRmap: the cheap mapping that carries the input to the output's size. */

@@ -2,7 +2,7 @@
 // out[tap][a][group·B + b] = w[tap][b][group·A + a]. Filters lie taps first, both channel axes padded.
 const A = 4u;             // last channels of a group
 const B = 4u;             // inner channels
-const GROUPS = 1u;
+const GROUPS = 1u;        // in phase_order: phases, r·r
 const TAPS = 1u;
 const REVERSE = false;    // also turns the filter round: taps in reverse order
 const WORKGROUP = 64u;
@@ -25,6 +25,22 @@ fn exchange(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) g
   for (var l = 0u; l < 4u; l++) {
     let c = i % OUT4 * 4u + l;
     if (c < B * GROUPS && a < A) { v[l] = w[(tap * ROWS + c % B) * PITCH + c / B * A + a]; }
+  }
+  out[i] = v;
+}
+
+// Output channels (channel, phase) of a convolution before a pixel shuffle, in the order (phase, channel), where the channels
+// of a phase lie together and are padded: out[row][phase·A4·4 + a] = w[row][a·GROUPS + phase].
+@compute @workgroup_size(WORKGROUP)
+fn phase_order(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid: vec3u) {
+  let i = id.x + id.y * grid.x * WORKGROUP;
+  if (i >= arrayLength(&out)) { return; }
+  let row = i / (OUT_ROWS / 4u * GROUPS);
+  let phase = i / (OUT_ROWS / 4u) % GROUPS;
+  var v = vec4f();
+  for (var l = 0u; l < 4u; l++) {
+    let a = i % (OUT_ROWS / 4u) * 4u + l;
+    if (a < A) { v[l] = w[row * PITCH + a * GROUPS + phase]; }
   }
   out[i] = v;
 }

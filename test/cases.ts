@@ -59,6 +59,69 @@ const conv2d: OpCase[] = [
   conv('conv2d', '257x255, stride 2', [1, 5, 257, 255], [6, 5, 3, 3], { padding: 1, stride: 2 }, large),
 ];
 
+/** A fused convolution: which of slope (their number) and residual (y's shape) are there. */
+function fusedConv(
+  name: string,
+  input: number[],
+  weight: number[],
+  attrs: Attrs,
+  { slope, residual }: { slope?: number; residual?: number[] } = {},
+  rest: Rest = {},
+): OpCase {
+  const plain = conv(`fused_conv${weight.length - 2}d`, name, input, weight, attrs, rest);
+  const more = { ...(slope ? { slope: [slope] } : {}), ...(residual ? { residual } : {}) };
+  return { ...plain, inputs: { ...plain.inputs, ...more } };
+}
+
+const fused: OpCase[] = [
+  fusedConv('plain', [1, 3, 5, 7], [5, 3, 3, 3], { padding: 1 }),
+  fusedConv('PReLU, odd channels', [2, 5, 6, 7], [7, 5, 3, 3], { padding: 1 }, { slope: 5 }),
+  fusedConv('one slope, residual', [1, 8, 5, 6], [8, 8, 3, 3], { padding: 1 }, { slope: 1, residual: [1, 8, 5, 6] }),
+  fusedConv('ReLU', [1, 6, 7, 5], [9, 6, 3, 3], { padding: 1, negative_slope: 0 }),
+  fusedConv(
+    'LeakyReLU after a residual',
+    [1, 16, 5, 13],
+    [16, 16, 3, 3],
+    { padding: 1, negative_slope: 0.2 },
+    { residual: [1, 16, 5, 13] },
+  ),
+  fusedConv('shuffle 2 of odd channels', [1, 6, 5, 7], [12, 6, 3, 3], { padding: 1, shuffle: 2 }),
+  fusedConv(
+    'shuffle 3, all at once',
+    [2, 5, 4, 3],
+    [45, 5, 1, 1],
+    { shuffle: 3, negative_slope: 0.1 },
+    { slope: 5, residual: [2, 5, 12, 9] },
+  ),
+  fusedConv('shuffle 4 to 16 channels', [1, 64, 5, 6], [256, 64, 1, 1], { shuffle: 4, bias: false }),
+  fusedConv('64 to 3', [1, 64, 9, 17], [3, 64, 3, 3], { padding: 1 }, { slope: 64, residual: [1, 3, 9, 17] }),
+  fusedConv(
+    'groups',
+    [1, 6, 5, 6],
+    [4, 3, 3, 3],
+    { groups: 2, padding: 1, negative_slope: 0 },
+    { slope: 6, residual: [1, 4, 5, 6] },
+  ),
+  fusedConv('stride 2', [1, 16, 9, 8], [8, 16, 3, 3], { stride: 2, padding: 1, negative_slope: 0 }, { slope: 16 }),
+  fusedConv('FSTRN block, spatial', [1, 16, 3, 6, 13], [16, 16, 1, 3, 3], { padding: [0, 1, 1] }, { slope: 16 }),
+  fusedConv(
+    'FSTRN block, temporal',
+    [1, 16, 5, 3, 4],
+    [16, 16, 3, 1, 1],
+    { padding: [1, 0, 0] },
+    { residual: [1, 16, 5, 3, 4] },
+  ),
+  fusedConv('FSTRN enlargement', [2, 12, 3, 4, 5], [48, 12, 1, 1, 1], { shuffle: 4, bias: false }),
+  fusedConv(
+    'large',
+    [1, 8, 2, 96, 97],
+    [8, 8, 1, 3, 3],
+    { padding: [0, 1, 1], negative_slope: 0.2 },
+    { slope: 8 },
+    large,
+  ),
+];
+
 const conv3d: OpCase[] = [
   conv('conv3d', 'one element', [1, 1, 1, 1, 1], [1, 1, 1, 1, 1]),
   conv('conv3d', '3x3x3', [1, 3, 5, 4, 6], [5, 3, 3, 3, 3], { padding: 1 }),
@@ -408,6 +471,7 @@ losses.push(
 export const cases: OpCase[] = [
   ...conv2d,
   ...conv3d,
+  ...fused,
   ...convTranspose,
   ...separableConv3d,
   ...shuffle,

@@ -2,6 +2,8 @@
 export const opTable: Record<string, string[]> = {
   conv2d: ['input', 'weight', 'bias?'],
   conv3d: ['input', 'weight', 'bias?'],
+  fused_conv2d: ['input', 'weight', 'bias?', 'slope?', 'residual?'],
+  fused_conv3d: ['input', 'weight', 'bias?', 'slope?', 'residual?'],
   conv_transpose2d: ['input', 'weight', 'bias?'],
   conv_transpose3d: ['input', 'weight', 'bias?'],
   separable_conv3d: ['input', 'weight_s', 'bias_s?', 'weight_t', 'bias_t?'],

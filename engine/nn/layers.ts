@@ -3,6 +3,7 @@ import { dropoutMask } from '../kernels/random-tensor.ts';
 import { type ConvAttrs, conv2d, conv3d } from '../ops/conv.ts';
 import { conv_transpose3d } from '../ops/conv_transpose.ts';
 import { dropout } from '../ops/dropout.ts';
+import { type Fusion, fused_conv2d, fused_conv3d } from '../ops/fused_conv.ts';
 import { prelu } from '../ops/prelu.ts';
 import type { Tensor } from '../tensor.ts';
 import { constant, type Init, xavierUniform } from './init.ts';
@@ -36,6 +37,12 @@ abstract class Conv extends Module {
 const at = (value: ConvAttrs['dilation'] | undefined, i: number): number =>
   typeof value === 'object' ? value[i] : (value ?? 1);
 
+/** What a convolution does besides, in the same pass over memory: see fused_conv2d. */
+export interface Fused extends Partial<Fusion> {
+  readonly slope?: Tensor;
+  readonly residual?: Tensor;
+}
+
 /** y = conv2d(x, weight, bias). */
 export class Conv2d extends Conv {
   constructor(build: Build, options: ConvOptions) {
@@ -43,6 +50,9 @@ export class Conv2d extends Conv {
   }
   forward(x: Tensor): Tensor {
     return conv2d(x, this.weight, this.bias, this.attrs);
+  }
+  fused(x: Tensor, { slope, residual, ...fusion }: Fused): Tensor {
+    return fused_conv2d(x, this.weight, this.bias, slope, residual, { ...this.attrs, ...fusion });
   }
 }
 
@@ -53,6 +63,9 @@ export class Conv3d extends Conv {
   }
   forward(x: Tensor): Tensor {
     return conv3d(x, this.weight, this.bias, this.attrs);
+  }
+  fused(x: Tensor, { slope, residual, ...fusion }: Fused): Tensor {
+    return fused_conv3d(x, this.weight, this.bias, slope, residual, { ...this.attrs, ...fusion });
   }
 }
 

@@ -41,6 +41,12 @@ export function windowOf(name: string, weight: Shape, attrs: ConvAttrs, axes: nu
   };
 }
 
+/** The input is there for the filter's gradient, the filter for the input's. */
+export const savesOf = (_: unknown, tracked: (input: 'input' | 'weight') => boolean) => [
+  ...(tracked('weight') ? (['input'] as const) : []),
+  ...(tracked('input') ? (['weight'] as const) : []),
+];
+
 function convolution(name: string, axes: 2 | 3) {
   return defineOp({
     name,
@@ -72,7 +78,7 @@ function convolution(name: string, axes: 2 | 3) {
       const [co, ci] = [weight.shape[0] / window.groups, weight.shape[1]];
       return slide(engine, { x: input, w: weight, bias, out: shape, window, ci, co, label: name });
     },
-    saves: ['input', 'weight'],
+    saves: savesOf,
     backward: (dy, { input, weight }, { engine, attrs, shapes }) => {
       const window = windowOf(name, shapes.weight, attrs, axes);
       const [co, ci] = [shapes.weight[0] / window.groups, shapes.weight[1]];

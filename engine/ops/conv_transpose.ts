@@ -5,7 +5,7 @@ import { volume } from '../kernels/conv/geometry.ts';
 import { biasGradient, weightGradient } from '../kernels/conv/weight-gradient.ts';
 import { defineOp, expectRank, expectShape } from '../op.ts';
 import { size } from '../tensor.ts';
-import { type ConvAttrs, type PerAxis, perAxis, windowOf } from './conv.ts';
+import { type ConvAttrs, type PerAxis, perAxis, savesOf, windowOf } from './conv.ts';
 
 function transposed(name: string, axes: 2 | 3) {
   return defineOp({
@@ -45,7 +45,7 @@ function transposed(name: string, axes: 2 | 3) {
       const w = transposeFilter(engine, weight, window.groups);
       return spread(engine, { x: input, w, bias, out: shape, window, ci, co, label: name });
     },
-    saves: ['input', 'weight'],
+    saves: savesOf,
     backward: (dy, { input, weight }, { engine, attrs, shapes }) => {
       const window = windowOf(name, shapes.weight, attrs, axes);
       const [ci, co] = [shapes.weight[0] / window.groups, shapes.weight[1]];

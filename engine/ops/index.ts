@@ -3,6 +3,7 @@ import { add, div, mul, sub } from './binary.ts';
 import { concat } from './concat.ts';
 import { conv2d, conv3d } from './conv.ts';
 import { conv_transpose2d, conv_transpose3d } from './conv_transpose.ts';
+import { fused_conv2d, fused_conv3d } from './fused_conv.ts';
 import { imresize } from './imresize.ts';
 import { interpolate } from './interpolate.ts';
 import { charbonnier_loss, huber_loss, l1_loss, mse_loss } from './losses.ts';
@@ -19,6 +20,8 @@ import { warp } from './warp.ts';
 export const ops: Record<string, AnyOp> = {
   conv2d,
   conv3d,
+  fused_conv2d,
+  fused_conv3d,
   conv_transpose2d,
   conv_transpose3d,
   separable_conv3d,

@@ -2,7 +2,7 @@ import wgsl from '../../shaders/unary.wgsl';
 import { ShapeError } from '../errors.ts';
 import { type Constants, Kernel } from '../kernel.ts';
 import { defineOp } from '../op.ts';
-import { extent, type Shape, size } from '../tensor.ts';
+import { extent, type Shape, size, type Tensor } from '../tensor.ts';
 
 const kernel = new Kernel('unary', wgsl);
 /** In the order of the shader's consts. */
@@ -58,6 +58,20 @@ function unary<A extends object>(name: (typeof KINDS)[number], f: Unary<A>) {
     }),
     flops: ({ input }) => size(input),
   });
+}
+
+/** dy where y > 0, else slope·dy: the gradient of a leaky ReLU, of a ReLU with slope 0. */
+export function leakyGradient(y: Tensor, dy: Tensor, slope: number): Tensor {
+  const out = y.engine.empty(y.shape);
+  y.engine.run(kernel, 'backward', {
+    bind: { v: y, dy, out },
+    constants: { KIND: KINDS.indexOf('leaky_relu') },
+    uniforms: { low: slope, high: 0 },
+    threads: out.bytes / 16,
+    flops: size(y.shape),
+    label: 'leaky_relu.dx',
+  });
+  return out;
 }
 
 /** y = max(x, 0); slope 0 at 0. */

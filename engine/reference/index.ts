@@ -2,6 +2,7 @@ import * as activation from './activation.ts';
 import type { Reference } from './array.ts';
 import * as binary from './binary.ts';
 import { conv, convTranspose, separableConv3d } from './convolution.ts';
+import { fusedConv } from './fused.ts';
 import * as loss from './loss.ts';
 import { mean, sum } from './reduce.ts';
 import { imresize, interpolate } from './resize.ts';
@@ -15,6 +16,8 @@ export type { NDArray, Reference } from './array.ts';
 export const references: Record<string, Reference> = {
   conv2d: conv,
   conv3d: conv,
+  fused_conv2d: fusedConv,
+  fused_conv3d: fusedConv,
   conv_transpose2d: convTranspose,
   conv_transpose3d: convTranspose,
   separable_conv3d: separableConv3d,

@@ -84,6 +84,9 @@ export function answer({ op, attrs, inputs, dy }: Question): Referred {
 
 const absolute = ({ shape, data }: NDArray): NDArray => ({ shape, data: data.map(Math.abs) });
 
+const negative = ({ shape, data }: NDArray): NDArray => ({ shape, data: data.map((v) => -v) });
+const ones = ({ shape, data }: NDArray): NDArray => ({ shape, data: data.map(() => 1) });
+
 export const refer = (test: OpCase): Referred => answer(questionOf(test));
 
 /**
@@ -102,8 +105,12 @@ const byLargest = {
 /** Σ|terms| of every number in a result: the reference on absolute values, in the inputs that the op is linear in. */
 export function termsOf(question: Question, want: Referred): Record<string, Float64Array> {
   const { op, inputs, dy } = question;
-  const isLinear = (name: string) => linearInputs[op]?.includes(name) ?? false;
+  const isLinear = (name: string) => op.startsWith('fused_') || (linearInputs[op]?.includes(name) ?? false);
   const entries = Object.entries(inputs).map(([name, x]) => [name, isLinear(name) ? absolute(x) : x]);
+  if (inputs.slope) {
+    // A PReLU lets all of |x| through, and its slope meets all of it, where x is negative and the slope is -1.
+    entries.push(['input', negative(absolute(inputs.input))], ['slope', negative(ones(inputs.slope))]);
+  }
   const sums = answer({ ...question, inputs: Object.fromEntries(entries), dy: absolute(dy) });
   const terms = (name: string, sum: NDArray, value: NDArray): Float64Array => {
     if (!byLargest[op]?.includes(name)) return sum.data.map((v, i) => Math.max(Math.abs(v), Math.abs(value.data[i])));

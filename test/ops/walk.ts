@@ -19,6 +19,7 @@ import {
 export const families = {
   conv2d: ['conv2d'],
   conv3d: ['conv3d', 'separable_conv3d'],
+  'fused-conv': ['fused_conv2d', 'fused_conv3d'],
   'conv-transpose': ['conv_transpose2d', 'conv_transpose3d'],
   resampling: ['pixel_shuffle', 'pixel_unshuffle', 'warp', 'imresize', 'interpolate'],
   shaping: ['concat', 'slice', 'pad'],

@@ -16,7 +16,10 @@ export function countChunks({ dense, out }: Correlation): number {
 
 /** Lets `launch` fill one part per chunk and adds the parts in their order; a single part is the result itself. */
 export function inChunks({ engine, out }: Correlation, chunks: number, launch: (part: Tensor | Storage) => void): void {
-  if (chunks === 1) return launch(out);
+  if (chunks === 1) {
+    launch(out);
+    return;
+  }
   using part = engine.raw(out.bytes * chunks);
   launch(part);
   sumMiddle(engine, part, { outer: 1, middle: chunks, inner: out.bytes / 16 }, out);

@@ -1,7 +1,7 @@
 import wgsl from '../../../shaders/filter_transpose.wgsl';
 import type { Engine } from '../../engine.ts';
 import { Kernel } from '../../kernel.ts';
-import { size, type Tensor } from '../../tensor.ts';
+import { padded, size, type Tensor } from '../../tensor.ts';
 
 const kernel = new Kernel('filter_transpose', wgsl);
 
@@ -15,5 +15,17 @@ export function transposeFilter(engine: Engine, w: Tensor, groups: number, rever
   const out = engine.empty([b * groups, a / groups, ...taps], 'filter');
   const constants = { A: a / groups, B: b, GROUPS: groups, TAPS: size(taps), REVERSE: reverse };
   engine.run(kernel, 'exchange', { bind: { w, out }, constants, threads: out.bytes / 16 });
+  return out;
+}
+
+/**
+ * A filter (C·r², I, taps...) or bias (C·r²) whose output channels, in pixel shuffle's order, are put in the order (phase,
+ * channel), each phase padded to whole vec4: what a convolution with `shuffle` takes.
+ */
+export function phaseOrder(engine: Engine, w: Tensor, r: number): Tensor {
+  const channels = w.shape[0] / r ** 2;
+  const out = engine.empty([padded(channels) * r ** 2, ...w.shape.slice(1)], w.layout);
+  const constants = { A: channels, GROUPS: r ** 2 };
+  engine.run(kernel, 'phase_order', { bind: { w, out }, constants, threads: out.bytes / 16 });
   return out;
 }

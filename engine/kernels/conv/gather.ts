@@ -7,9 +7,10 @@ import { direct } from './variants/direct.ts';
 import { rows } from './variants/rows.ts';
 import { strip } from './variants/strip.ts';
 import { tiled } from './variants/tiled.ts';
+import { winograd } from './variants/winograd.ts';
 
 /** In the order of preference where none was measured. */
-const variants: readonly GatherVariant[] = [strip, rows, tiled, direct];
+const variants: readonly GatherVariant[] = [strip, rows, tiled, direct, winograd];
 
 /** Slides the window over x: a convolution, or the input gradient of a transposed one. */
 export function slide(engine: Engine, conv: Convolution): Tensor {

@@ -1,0 +1,96 @@
+// Winograd's convolution F(2x2, 3x3), the transforms of its operands: Lavin & Gray 2016, "Fast algorithms for convolutional
+// neural networks", section 4.1. A tile of 2 x 2 outputs sees 4 x 4 inputs d, and Y = Aᵀ[(G·g·Gᵀ) ⊙ (Bᵀ·d·B)]A takes 16
+// products for each pair of channels instead of 36:
+//   Bᵀ = 1  0 -1  0     G = 1    0    0     Aᵀ = 1  1  1  0
+//        0  1  1  0         1/2  1/2  1/2        0  1 -1 -1
+//        0 -1  1  0         1/2 -1/2  1/2
+//        0  1  0 -1         0    0    1
+// Here `filter` makes G·g·Gᵀ and `input` makes Bᵀ·d·B; what stands at one of the 16 places (a frequency) lies together, so
+// that conv.winograd_product.wgsl multiplies matrices. The depth taps stay a plain sum.
+const CI4 = 16u;          // input channels / 4
+const CO4 = 16u;          // output channels / 4
+const SLOPES = 0u;        // PReLU of x as it is loaded: 0 none, 1 a slope per channel, 2 one for all
+const WORKGROUP = 64u;
+struct Geometry {
+  src: vec4i,             // D, H, W, N of x
+  off: vec4i,             // where the first tile's inputs begin
+  k: vec4i, k_step: vec4i,
+  kernel: vec4i,
+  tiles: vec4i,           // tiles along H of a picture, along W; first row of tiles over the batch, rows at work
+}
+@group(0) @binding(0) var<uniform> g: Geometry;
+@group(0) @binding(1) var<storage, read> x: array<vec4f>;
+@group(0) @binding(2) var<storage, read> w: array<vec4f>;                // taps, CI4·4, CO4
+@group(0) @binding(3) var<storage, read> slope: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> u: array<vec4f>;          // depth taps, 16, CI4·4, CO4
+@group(0) @binding(5) var<storage, read_write> v: array<vec4f>;          // 16, D, rows, tiles of a row, CI4
+
+fn load(i: u32, c4: u32) -> vec4f {
+  let value = x[i];
+  if (SLOPES == 0u) { return value; }
+  return value * select(select(vec4f(slope[0].x), slope[c4], SLOPES == 1u), vec4f(1.0), value > vec4f());
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn filter_transform(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * WORKGROUP;
+  let pairs = CI4 * 4u * CO4;
+  if (i >= arrayLength(&u) / 16u) { return; }
+  let a = i32(i / pairs);
+  var rows: array<vec4f, 12>;             // g·Gᵀ
+  for (var b = 0u; b < 3u; b++) {
+    let tap = ((g.k.x + a * g.k_step.x) * g.kernel.y + g.k.y + i32(b) * g.k_step.y) * g.kernel.z + g.k.z;
+    let at = u32(tap) * pairs + i % pairs;
+    let g0 = w[at];
+    let g1 = w[u32(i32(at) + g.k_step.z * i32(pairs))];
+    let g2 = w[u32(i32(at) + 2 * g.k_step.z * i32(pairs))];
+    rows[b * 4u] = g0;
+    rows[b * 4u + 1u] = 0.5 * (g0 + g2 + g1);
+    rows[b * 4u + 2u] = 0.5 * (g0 + g2 - g1);
+    rows[b * 4u + 3u] = g2;
+  }
+  let at = u32(a) * 16u * pairs + i % pairs;
+  for (var c = 0u; c < 4u; c++) {
+    let g0 = rows[c];
+    let g1 = rows[4u + c];
+    let g2 = rows[8u + c];
+    u[at + c * pairs] = g0;
+    u[at + (4u + c) * pairs] = 0.5 * (g0 + g2 + g1);
+    u[at + (8u + c) * pairs] = 0.5 * (g0 + g2 - g1);
+    u[at + (12u + c) * pairs] = g2;
+  }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn input_transform(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let i = id.x + id.y * groups.x * WORKGROUP;
+  let c4 = i % CI4;
+  let tile = i32(i / CI4);
+  let row = tile / g.tiles.y;
+  let d = row / g.tiles.w;
+  if (d >= g.src.x) { return; }
+  let r = g.tiles.z + row % g.tiles.w;
+  let h = r % g.tiles.x * 2 + g.off.y;
+  let w0 = tile % g.tiles.y * 2 + g.off.z;
+  let plane = (r / g.tiles.x * g.src.x + d) * g.src.y;
+  var rows: array<vec4f, 16>;             // d·B
+  for (var b = 0; b < 4; b++) {
+    var d: array<vec4f, 4>;
+    for (var c = 0; c < 4; c++) {
+      let at = vec2i(h + b, w0 + c);
+      d[c] = vec4f();
+      if (all(at >= vec2i()) && all(at < g.src.yz)) { d[c] = load(u32((plane + at.x) * g.src.z + at.y) * CI4 + c4, c4); }
+    }
+    rows[b * 4] = d[0] - d[2];
+    rows[b * 4 + 1] = d[1] + d[2];
+    rows[b * 4 + 2] = d[2] - d[1];
+    rows[b * 4 + 3] = d[1] - d[3];
+  }
+  let step = u32(g.src.x * g.tiles.w * g.tiles.y) * CI4;
+  for (var c = 0u; c < 4u; c++) {
+    v[i + c * step] = rows[c] - rows[8u + c];
+    v[i + (4u + c) * step] = rows[4u + c] + rows[8u + c];
+    v[i + (8u + c) * step] = rows[8u + c] - rows[4u + c];
+    v[i + (12u + c) * step] = rows[4u + c] - rows[12u + c];
+  }
+}
