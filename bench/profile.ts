@@ -1,8 +1,7 @@
 import type { KernelTime } from '../engine/commands.ts';
 import type { Engine } from '../engine/engine.ts';
 import { LimitError, SubpixelError } from '../engine/errors.ts';
-import type { Module } from '../engine/nn/module.ts';
-import { Noise } from '../engine/nn/module.ts';
+import { Module, Noise } from '../engine/nn/module.ts';
 import { type Shape, size, type Tensor } from '../engine/tensor.ts';
 import { type Net, nets } from '../nets/index.ts';
 import { checkRecipe, type Recipe } from '../train/recipes.ts';
@@ -224,20 +223,36 @@ const total = (times: readonly KernelTime[]): number => times.reduce((sum, { us 
 
 export const phaseOf = ({ phase }: { readonly phase: string }): Phase => (phase || 'transfer') as Phase;
 
-/** From here on every module of a network says its path while it works. */
+/** From here on every module of a network says its path while one of its methods works: forward, or others such as fused. */
 function nameLayers(engine: Engine, net: Module): void {
   for (const [path, module] of net.namedModules()) {
-    const forward = module.forward.bind(module);
-    module.forward = (...inputs) => {
-      const outer = engine.at.layer;
-      engine.at.layer = path;
-      try {
-        return forward(...inputs);
-      } finally {
-        engine.at.layer = outer;
-      }
-    };
+    for (const [name, method] of methodsOf(module)) {
+      const named = (...inputs: unknown[]) => {
+        const outer = engine.at.layer;
+        engine.at.layer = path;
+        try {
+          return method.apply(module, inputs);
+        } finally {
+          engine.at.layer = outer;
+        }
+      };
+      Object.defineProperty(module, name, { value: named });
+    }
   }
+}
+
+type Method = (...inputs: unknown[]) => unknown;
+
+/** What a module's own classes define, without what every module has. */
+function methodsOf(module: Module): Map<string, Method> {
+  const methods = new Map<string, Method>();
+  for (let type = Object.getPrototypeOf(module); type !== Module.prototype; type = Object.getPrototypeOf(type)) {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(type))) {
+      if (typeof value === 'function' && name !== 'constructor' && !methods.has(name))
+        methods.set(name, value as Method);
+    }
+  }
+  return methods;
 }
 
 /** Everything that one name did in one phase, slowest first. */

@@ -104,7 +104,9 @@ function input(text: string): Input {
 
 // --- text
 
+/** Idle tensors at the peak: how many, and from what share of it on. */
 const HELD_SHOWN = 8;
+const WORTH_TELLING = 0.002;
 
 function textOf(title: string, facts: ProfileFacts): string {
   const { what, shape, passes, parameters, steps, roof, ms, rows, by, memory } = facts;
@@ -139,7 +141,7 @@ function textOf(title: string, facts: ProfileFacts): string {
 function memoryText(memory: ProfileFacts['memory']): string[] {
   const { peakBytes, neededBytes, usedBytes, idleBytes, slackBytes, peakBy, atPeak } = memory;
   const uses = Object.entries(peakBy).filter(([, bytes]) => bytes > 0);
-  const held = atPeak.filter(({ idle }) => idle);
+  const held = atPeak.filter(({ idle, bytes }) => idle && bytes > WORTH_TELLING * peakBytes);
   const shown = held.slice(0, HELD_SHOWN).map(({ name, bytes, idle }) => `  ${mib(bytes)}  ${name}, idle ${idle}`);
   if (held.length > shown.length) shown.push(`  and ${held.length - shown.length} more`);
   return [

@@ -62,11 +62,12 @@ export function buildNet(engine: Engine, recipe: Pick<Recipe, 'net' | 'seed'>, n
 
 /** A recipe's loss of what the network made of a batch. */
 export function lossOf({ loss: { name, eps, frames } }: Pick<Recipe, 'loss'>, y: Tensor, target: Tensor): Tensor {
+  using scope = y.engine.scope();
   const middle = Math.floor(y.shape[2] / 2);
   const seen = frames === 'all' ? y : slice(y, { axis: 2, start: middle, end: middle + 1 });
-  if (name === 'l1') return l1_loss(seen, target);
-  if (name === 'mse') return mse_loss(seen, target);
-  return charbonnier_loss(seen, target, { eps });
+  if (name === 'l1') return scope.keep(l1_loss(seen, target));
+  if (name === 'mse') return scope.keep(mse_loss(seen, target));
+  return scope.keep(charbonnier_loss(seen, target, { eps }));
 }
 
 /**
@@ -203,11 +204,16 @@ export class Trainer {
   #pass(accumulate: number): Promise<number> {
     const { engine, recipe } = this;
     const batch = this.samples.next(recipe.data.batch);
-    using _scope = engine.scope();
+    using scope = engine.scope();
     using tape = engine.record();
     const x = engine.tensor(batch.lrShape, batch.lr);
     const target = engine.tensor(batch.hrShape, batch.hr);
-    const loss = engine.during('forward', () => lossOf(recipe, this.net.forward(x), target));
+    const loss = engine.during('forward', () => {
+      const y = this.net.forward(x);
+      const loss = lossOf(recipe, y, target);
+      for (const done of [x, y, target]) scope.release(done); // the tape holds them for as long as gradients need them
+      return loss;
+    });
     const share = accumulate > 1 ? engine.tensor(loss.shape, [1 / accumulate]) : undefined;
     engine.during('backward', () => tape.backward(loss, share));
     const value = loss.item();
