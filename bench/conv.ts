@@ -1,107 +1,140 @@
 import type { Engine } from '../engine/engine.ts';
-import type { AnyOp } from '../engine/op.ts';
-import { conv2d, conv3d } from '../engine/ops/conv.ts';
-import { padded, type Shape, size, type Tensor } from '../engine/tensor.ts';
-import { measure, noise, recordOne, type Timing } from './measure.ts';
+import { conv3d } from '../engine/ops/conv.ts';
+import { separable_conv3d } from '../engine/ops/separable_conv3d.ts';
+import { size as count, padded, type Shape, type Tensor } from '../engine/tensor.ts';
+import { type Comparison, compare } from './conv-why.ts';
+import { type Effort, measureTogether, noise, recordNodes, runBackward } from './measure.ts';
+import type { Peak } from './peak.ts';
 
-export type Pass = 'forward' | 'dx' | 'dw';
-export const PASSES: readonly Pass[] = ['forward', 'dx', 'dw'];
+/** training: forward, gradient to the input and gradient to the weights in one go, as a training step has them. */
+export type Pass = 'forward' | 'dx' | 'dw' | 'training';
+export const PASSES: readonly Pass[] = ['forward', 'dx', 'dw', 'training'];
 
-/** One pass of one convolution, C channels to C, stride 1, size kept. */
-export interface ConvRow {
-  readonly op: string;
-  readonly pass: Pass;
+/**
+ * full: k x k x k. spatial: 1 x k x k, temporal: k x 1 x 1, each alone. unfused: both, one after the other, with the tensor
+ * between them in memory. fused: the op separable_conv3d.
+ */
+export type Form = 'full' | 'spatial' | 'temporal' | 'unfused' | 'fused';
+
+/** What is convolved: C channels to C, stride 1, size kept. */
+export interface Setting {
   readonly channels: number;
   /** Frames, height, width. */
   readonly size: readonly [number, number, number];
-  readonly kernel: readonly number[];
-  /** Multiply-adds; two operations each. */
+  readonly k: number;
+}
+
+export interface ConvRow extends Setting {
+  readonly form: Form;
+  readonly pass: Pass;
+  /** Multiply-adds of the direct algorithm, padding included; two operations each. */
   readonly macs: number;
+  /** Those of them that fall inside the clip. */
+  readonly macsInside: number;
   /** What must be read and written at least once. */
   readonly bytes: number;
   readonly ms: number;
-  readonly quartiles: readonly [number, number];
+  /** Half the 95 % confidence interval of the mean, as a share of it. */
+  readonly margin: number;
+  readonly samples: number;
   readonly gflops: number;
   readonly gbs: number;
-  /** Of the adapter's measured peak. */
+  /** Of the adapter's measured peak of arithmetic. */
   readonly share: number;
   /** Kernels that ran, as the profile names them. */
   readonly kernels: readonly string[];
 }
 
-/** Full k x k x k against 1 x k x k followed by k x 1 x 1. */
-export interface SpeedUp {
-  readonly pass: Pass;
-  readonly channels: number;
-  readonly size: readonly [number, number, number];
-  readonly k: number;
-  readonly fullMs: number;
-  readonly separableMs: number;
-  /** By arithmetic, k³ / (k² + k). */
-  readonly promised: number;
-  /** The same for the taps that fall inside the clip: the kernels skip the others, of which the full filter has more. */
-  readonly promisedInside: number;
-  readonly obtained: number;
-}
-
 export interface ConvBench {
   readonly rows: readonly ConvRow[];
-  readonly speedUps: readonly SpeedUp[];
+  readonly comparisons: readonly Comparison[];
 }
 
 export interface ConvPlan {
   readonly channels: readonly number[];
-  readonly sizes: readonly (readonly [number, number, number])[];
-  readonly taps: readonly number[];
+  readonly frames: readonly number[];
+  /** Height and width. */
+  readonly sizes: readonly (readonly [number, number])[];
+  readonly kernels: readonly number[];
+  readonly effort: Effort;
 }
 
-/** A software adapter gets sizes that it finishes within a minute or two. */
+/** About two minutes: on two cores without a GPU, sizes that they can do; on a GPU, one that fills it. */
 export function convPlan(software: boolean, quick: boolean): ConvPlan {
-  if (quick) return { channels: [64], sizes: [[5, 32, 32]], taps: [3] };
-  const sizes = software
-    ? ([
-        [5, 36, 36],
-        [5, 48, 48],
-      ] as const)
-    : ([
-        [5, 48, 48],
-        [5, 180, 320],
-      ] as const);
-  return { channels: [16, 64], sizes, taps: [3, 5] };
+  const side = (n: number) => [n, n] as const;
+  if (quick) {
+    const effort = { warmup: 1, spend: 80, least: 3, most: 10 };
+    return { channels: [64], frames: [5], sizes: [side(software ? 24 : 128)], kernels: [3], effort };
+  }
+  const sizes = software ? [side(24), side(48)] : [side(48), side(256)];
+  const effort = { warmup: 1, spend: software ? 250 : 150, least: 3, most: 20 };
+  return { channels: [16, 64], frames: [5], sizes, kernels: [3, 5, 7], effort };
 }
 
-/** Every shape of the plan: full, its two factors, and the 2D convolution that the spatial factor is. */
+/** Every setting of the plan. @param onProgress is told the share of the work that is done */
 export async function benchConv(
   engine: Engine,
   plan: ConvPlan,
-  peakGflops: number,
-  onRow: (row: ConvRow) => void = () => {},
+  peak: Peak,
+  onProgress: (share: number) => void = () => {},
 ): Promise<ConvBench> {
+  const settings = settingsOf(plan);
+  const { warmup = 2, least = 3, spend = 0 } = plan.effort;
+  const cost = (setting: Setting, pass: Pass) => {
+    const ms = (form: Form) => work(setting, form, pass).macs / peak.gflops / 2e5; // as if kernels reached 40 % of the peak
+    return FORMS[pass].reduce((sum, form) => sum + Math.max(spend, (warmup + least) * ms(form)), 0);
+  };
+  const all = settings.flatMap((setting) => PASSES.map((pass) => cost(setting, pass))).reduce((a, b) => a + b);
+  let done = 0;
   const rows: ConvRow[] = [];
-  const speedUps: SpeedUp[] = [];
-  for (const channels of plan.channels) {
-    for (const size of plan.sizes) {
-      for (const k of plan.taps) {
-        for (const pass of PASSES) {
-          const row = async (op: string, kernel: readonly number[]) => {
-            const done = await benchOne(engine, { op, pass, channels, size, kernel }, peakGflops);
-            rows.push(done);
-            onRow(done);
-            return done.ms;
-          };
-          const fullMs = await row('conv3d', [k, k, k]);
-          const separableMs = (await row('conv3d', [1, k, k])) + (await row('conv3d', [k, 1, 1]));
-          await row('conv2d', [k, k]);
-          const promised = k ** 3 / (k ** 2 + k);
-          const [d, h, w] = size.map((n) => tapsInside(n, k));
-          const promisedInside = (d * h * w) / (h * w + d);
-          const obtained = fullMs / separableMs;
-          speedUps.push({ pass, channels, size, k, fullMs, separableMs, promised, promisedInside, obtained });
-        }
-      }
+  const comparisons: Comparison[] = [];
+  for (const setting of settings) {
+    const own: ConvRow[] = [];
+    for (const pass of PASSES) {
+      own.push(...(await benchPass(engine, setting, pass, plan.effort, peak)));
+      done += cost(setting, pass);
+      onProgress(done / all);
     }
+    rows.push(...own);
+    comparisons.push(...PASSES.map((pass) => compare(own, pass, peak)));
   }
-  return { rows, speedUps };
+  return { rows, comparisons };
+}
+
+function settingsOf({ channels, frames, sizes, kernels }: ConvPlan): Setting[] {
+  const clips = frames.flatMap((d) => sizes.map(([h, w]) => [d, h, w] as const));
+  return channels.flatMap((c) => clips.flatMap((size) => kernels.map((k) => ({ channels: c, size, k }))));
+}
+
+/**
+ * What is measured in each pass. The two factors in a row need no measurement of their own but in training. Nor is there a
+ * fused gradient to the weights alone: the filters of the pair need the gradient between them.
+ */
+const FORMS: Readonly<Record<Pass, readonly Form[]>> = {
+  forward: ['full', 'spatial', 'temporal', 'fused'],
+  dx: ['full', 'spatial', 'temporal', 'fused'],
+  dw: ['full', 'spatial', 'temporal'],
+  training: ['full', 'unfused', 'fused'],
+};
+
+type Part = 'full' | 'spatial' | 'temporal';
+const partsOf = (form: Form): Part[] => (form === 'unfused' || form === 'fused' ? ['spatial', 'temporal'] : [form]);
+const taps = (part: Part, k: number): number[] =>
+  part === 'full' ? [k, k, k] : part === 'spatial' ? [1, k, k] : [k, 1, 1];
+
+/** Multiply-adds and bytes by arithmetic. */
+function work({ channels, size, k }: Setting, form: Form, pass: Pass) {
+  const clip = padded(channels) * count(size);
+  const filters = partsOf(form).map((part) => taps(part, k));
+  const inside = filters.map((kernel) => kernel.reduce((n, t, axis) => n * tapsInside(size[axis], t), 1));
+  const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+  const passes = pass === 'training' ? 3 : 1;
+  const ends = form === 'unfused' ? 4 : 2; // clips that are read or written
+  return {
+    macs: passes * count(size) * channels ** 2 * sum(filters.map(count)),
+    macsInside: passes * count(size) * channels ** 2 * sum(inside),
+    bytes: 4 * passes * (ends * clip + padded(channels) * channels * sum(filters.map(count))),
+  };
 }
 
 /** How many of k taps, on average over n positions, do not fall into the padding. */
@@ -112,50 +145,52 @@ export function tapsInside(n: number, k: number): number {
   return inside / n;
 }
 
-type Case = Pick<ConvRow, 'op' | 'pass' | 'channels' | 'size' | 'kernel'>;
-
-async function benchOne(engine: Engine, what: Case, peakGflops: number): Promise<ConvRow> {
-  const {
-    op,
-    pass,
-    channels,
-    size: [frames, height, width],
-    kernel,
-  } = what;
-  // A 2D convolution takes the frames as a batch, so that both have the same work.
-  const shape: Shape = op === 'conv2d' ? [frames, channels, height, width] : [1, channels, frames, height, width];
+async function benchPass(engine: Engine, setting: Setting, pass: Pass, effort: Effort, peak: Peak): Promise<ConvRow[]> {
   using _scope = engine.scope();
-  const x = engine.tensor(shape, noise(size(shape)));
-  const filter = [channels, channels, ...kernel];
-  const w = engine.tensor(filter, noise(size(filter)), 'filter');
-  const dy = engine.tensor(shape, noise(size(shape)));
-  const convolution: AnyOp = op === 'conv2d' ? conv2d : conv3d;
-  const attrs = { padding: kernel.map((k) => (k - 1) / 2) };
-  const timing = await measurePass(engine, pass, convolution, [x, w, dy], attrs);
-  const macs = frames * height * width * channels ** 2 * size(kernel);
-  const bytes = 4 * padded(channels) * (2 * frames * height * width + channels * size(kernel));
-  const gflops = (2 * macs) / timing.ms / 1e6;
-  return {
-    ...what,
-    macs,
-    bytes,
-    ms: timing.ms,
-    quartiles: timing.quartiles,
-    gflops,
-    gbs: bytes / timing.ms / 1e6,
-    share: gflops / peakGflops,
-    kernels: [...new Set(timing.kernels.map(({ label }) => label))],
-  };
+  const works = FORMS[pass].map((form) => workOf(engine, setting, form, pass));
+  const timings = await measureTogether(engine, works, effort);
+  return timings.map(({ ms, margin, samples, kernels }, i) => {
+    const form = FORMS[pass][i];
+    const amount = work(setting, form, pass);
+    const gflops = (2 * amount.macs) / ms / 1e6;
+    return {
+      ...setting,
+      ...{ form, pass, ...amount, ms, margin, samples },
+      ...{ gflops, gbs: amount.bytes / ms / 1e6, share: gflops / peak.gflops },
+      kernels: [...new Set(kernels.map(({ label }) => label))],
+    };
+  });
 }
 
-/** The forward pass, or the backward pass to one input alone. */
-function measurePass(engine: Engine, pass: Pass, op: AnyOp, [x, w, dy]: Tensor[], attrs: object): Promise<Timing> {
-  const call = () => op(x, w, undefined, attrs);
-  const node = pass === 'forward' ? undefined : recordOne(engine, [x, w], call);
-  const work = () => {
+function workOf(engine: Engine, { channels, size, k }: Setting, form: Form, pass: Pass): () => void {
+  const clip: Shape = [1, channels, ...size];
+  const [x, dy] = [engine.tensor(clip, noise(count(clip))), engine.tensor(clip, noise(count(clip)))];
+  const weights = partsOf(form).map((part) => {
+    const shape = [channels, channels, ...taps(part, k)];
+    const scale = Math.sqrt(3 / channels / count(taps(part, k))); // values neither grow nor vanish from layer to layer
+    const values = noise(count(shape)).map((v) => v * scale);
+    return engine.tensor(shape, values, 'filter');
+  });
+  const convolve = (x: Tensor, w: Tensor) =>
+    conv3d(x, w, undefined, { padding: w.shape.slice(2).map((n) => (n - 1) / 2) });
+  const call = () =>
+    form === 'fused' ? separable_conv3d(x, weights[0], undefined, weights[1]) : weights.reduce(convolve, x);
+  return passOf(engine, pass, call, x, weights, dy);
+}
+
+/** Work that runs one pass and keeps nothing. */
+function passOf(engine: Engine, pass: Pass, call: () => Tensor, x: Tensor, weights: Tensor[], dy: Tensor): () => void {
+  const leaves = pass === 'dx' ? [x] : pass === 'dw' ? weights : [x, ...weights];
+  const nodes = pass === 'dx' || pass === 'dw' ? recordNodes(engine, leaves, call) : [];
+  if (pass === 'training') for (const leaf of leaves) leaf.track();
+  return () => {
     using _scope = engine.scope();
-    if (node) node.backward(dy)[pass === 'dx' ? 'input' : 'weight']!();
-    else call();
+    if (pass === 'forward') call();
+    else if (pass !== 'training') runBackward(nodes, dy, leaves);
+    else {
+      using tape = engine.record();
+      tape.backward(call(), dy);
+      for (const leaf of leaves) leaf.setGrad(undefined);
+    }
   };
-  return measure(engine, work, { warmup: 1 });
 }

@@ -4,12 +4,9 @@ import type { KernelTime } from '../engine/commands.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { projectFolder } from '../io/folders.ts';
+import { type Statistics, sampleWall, statisticsOf } from './statistics.ts';
 
-/** Median of some runs, and the quartiles around it, in milliseconds. */
-export interface Timing {
-  readonly ms: number;
-  readonly quartiles: readonly [number, number];
-  readonly runs: number;
+export interface Timing extends Statistics {
   /** The kernels of the last run; empty where the adapter has no timestamps. */
   readonly kernels: readonly KernelTime[];
 }
@@ -28,36 +25,44 @@ export interface Effort {
  * recording to the end on ours.
  */
 export async function measure(engine: Engine, work: () => void, effort: Effort = {}): Promise<Timing> {
-  const { warmup = 2, spend = 800, least = 3, most = 25 } = effort;
-  for (let i = 0; i < warmup; i++) work();
-  await engine.finish();
-  const times: number[] = [];
-  let kernels: readonly KernelTime[] = [];
-  const began = performance.now();
-  while (times.length < least || (performance.now() - began < spend && times.length < most)) {
-    const start = performance.now();
-    if (engine.caps.timestamps) {
-      kernels = await engine.profile(work);
-      times.push(kernels.reduce((sum, { us }) => sum + us, 0) / 1000);
-    } else {
-      work();
-      await engine.finish();
-      times.push(performance.now() - start);
-    }
-  }
-  return {
-    ms: quantile(times, 0.5),
-    quartiles: [quantile(times, 0.25), quantile(times, 0.75)],
-    runs: times.length,
-    kernels,
-  };
+  const [timing] = await measureTogether(engine, [work], effort);
+  return timing;
 }
 
-/**
- * What a call leaves on a tape: its gradients can then be run one by one. The caller's scope keeps what they read.
- * Undefined for compositions, whose gradients need each other.
- */
-export function recordOne(engine: Engine, inputs: readonly Tensor[], call: () => Tensor): Node | undefined {
+/** The same for works that are compared: they take turns, so that what else the machine does falls on all of them. */
+export async function measureTogether(
+  engine: Engine,
+  works: readonly (() => void)[],
+  effort: Effort = {},
+): Promise<Timing[]> {
+  const { warmup = 2, spend = 800, least = 3, most = 25 } = effort;
+  for (let i = 0; i < warmup; i++) for (const work of works) work();
+  await engine.finish();
+  if (!engine.caps.timestamps) {
+    const timings: Timing[] = [];
+    for (const work of works) {
+      const run = () => {
+        work();
+        return engine.finish();
+      };
+      timings.push({ ...(await sampleWall(run, { least, spend })), kernels: [] });
+    }
+    return timings;
+  }
+  const times: number[][] = works.map(() => []);
+  const kernels: KernelTime[][] = [];
+  const began = performance.now();
+  for (let round = 0; round < least || (performance.now() - began < spend * works.length && round < most); round++) {
+    for (const [i, work] of works.entries()) {
+      kernels[i] = await engine.profile(work);
+      times[i].push(kernels[i].reduce((sum, { us }) => sum + us, 0) / 1000);
+    }
+  }
+  return works.map((_, i) => ({ ...statisticsOf(times[i]), kernels: kernels[i] }));
+}
+
+/** What a call leaves on a tape. Its gradients can then be run again and again: the caller's scope keeps what they read. */
+export function recordNodes(engine: Engine, inputs: readonly Tensor[], call: () => Tensor): Node[] {
   const nodes: Node[] = [];
   using tape = engine.record();
   tape.add = (node) => {
@@ -66,27 +71,46 @@ export function recordOne(engine: Engine, inputs: readonly Tensor[], call: () =>
   };
   for (const x of inputs) x.track();
   call();
+  return nodes;
+}
+
+/** The same of a call that is one node. Undefined for compositions, whose gradients need each other. */
+export function recordOne(engine: Engine, inputs: readonly Tensor[], call: () => Tensor): Node | undefined {
+  const nodes = recordNodes(engine, inputs, call);
   return nodes.length === 1 ? nodes[0] : undefined;
+}
+
+/**
+ * Runs backwards through nodes of which each hands its result to the next alone, and computes what the gradients of some
+ * leaves need.
+ */
+export function runBackward(nodes: readonly Node[], dy: Tensor, leaves: readonly Tensor[]): void {
+  const needed = new Set<Tensor>(leaves);
+  for (const { inputs, output } of nodes) {
+    if (Object.values(inputs).some((x) => x && needed.has(x))) needed.add(output);
+  }
+  let gradient = dy;
+  for (const { inputs, output, backward } of [...nodes].reverse()) {
+    if (!needed.has(output)) return;
+    const runs = backward(gradient);
+    for (const [name, x] of Object.entries(inputs)) {
+      if (!x || !needed.has(x)) continue;
+      const dx = runs[name]!();
+      if (!leaves.includes(x)) gradient = dx;
+    }
+  }
 }
 
 /** Values that are all different and neither large nor small. */
 export const noise = (count: number): Float32Array => Float32Array.from({ length: count }, (_, i) => Math.sin(i));
 
-/** Linear between neighbours. */
-export function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = share * (sorted.length - 1);
-  const [low, high] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]];
-  return low + (at - Math.floor(at)) * (high - low);
-}
-
-/** The commit that is measured, with + for changes on top of it; null outside a clone. */
+/** The commit that is measured, with + for changes on top of it. SUBPIXEL_COMMIT names it where there is no clone. */
 export function commit(): string | null {
   const git = (...args: string[]) =>
     execFileSync('git', args, { cwd: projectFolder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   try {
     return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '-uno') ? '+' : '');
   } catch {
-    return null;
+    return process.env.SUBPIXEL_COMMIT || null;
   }
 }

@@ -18,6 +18,8 @@ export interface OpRow {
   readonly shape: Shape;
   readonly ms: number;
   readonly quartiles: readonly [number, number];
+  /** Half the 95 % confidence interval of the mean, as a share of it. */
+  readonly margin: number;
   readonly gflops: number;
   /** Of all that its kernels bind. */
   readonly gbs: number;
@@ -42,6 +44,14 @@ export const cases: Readonly<Record<string, Case>> = {
   separable_conv3d: {
     shapes: { input: video, weight_s: [64, 64, 1, 3, 3], bias_s: bias, weight_t: [64, 64, 3, 1, 1], bias_t: bias },
   },
+  fused_conv2d: {
+    shapes: { input: frames, weight: filter2, bias, slope: bias, residual: frames },
+    attrs: { padding: 1 },
+  },
+  fused_conv3d: {
+    shapes: { input: video, weight: filter3, bias, slope: bias, residual: video },
+    attrs: { padding: 1 },
+  },
   pixel_shuffle: { shapes: { input: video }, attrs: { factor: 4 } },
   pixel_unshuffle: { shapes: { input: [1, 4, 5, 192, 192] }, attrs: { factor: 4 } },
   warp: { shapes: { image: [1, 16, 192, 192], flow: [1, 2, 192, 192] } },
@@ -61,14 +71,20 @@ export const cases: Readonly<Record<string, Case>> = {
   ...Object.fromEntries(['l1_loss', 'mse_loss', 'charbonnier_loss', 'huber_loss'].map((op) => [op, loss])),
 };
 
+interface Options {
+  readonly only?: readonly string[];
+  readonly quick?: boolean;
+  readonly onProgress?: (share: number) => void;
+}
+
 /** Forward and every gradient of every op, or of those named. */
-export async function benchOps(
-  engine: Engine,
-  peak: Peak,
-  { only = Object.keys(cases), quick = false }: { only?: readonly string[]; quick?: boolean } = {},
-): Promise<OpRow[]> {
+export async function benchOps(engine: Engine, peak: Peak, options: Options = {}): Promise<OpRow[]> {
+  const { only = Object.keys(cases), quick = false, onProgress } = options;
   const rows: OpRow[] = [];
-  for (const name of only) rows.push(...(await benchOp(engine, name, ops[name], cases[name], peak, quick)));
+  for (const [i, name] of only.entries()) {
+    rows.push(...(await benchOp(engine, name, ops[name], cases[name], peak, quick)));
+    onProgress?.((i + 1) / only.length);
+  }
   return rows;
 }
 
@@ -86,9 +102,9 @@ async function benchOp(engine: Engine, name: string, op: AnyOp, { shapes, attrs 
   const effort = quick ? { warmup: 1, spend: 50 } : { spend: 300 };
   const rows: OpRow[] = [];
   for (const pass of ['forward', ...names.filter((input) => shapes[input])]) {
-    const gradient = pass === 'forward' ? undefined : node?.backward(dy)[pass];
-    const run = pass === 'forward' ? () => void op(...inputs, attrs) : gradient;
-    if (!run) continue;
+    // Asked anew each time: what several gradients share is computed once for each backward pass.
+    const run = pass === 'forward' ? () => op(...inputs, attrs) : () => node!.backward(dy)[pass]!();
+    if (pass !== 'forward' && !node?.backward(dy)[pass]) continue;
     const timing = await measure(
       engine,
       () => {
@@ -102,8 +118,8 @@ async function benchOp(engine: Engine, name: string, op: AnyOp, { shapes, attrs 
     const gflops = total('flops') / timing.ms / 1e6;
     const gbs = total('bytes') / timing.ms / 1e6;
     const share = Math.max(gflops / peak.gflops, gbs / Math.max(peak.copyGbs, peak.readGbs));
-    const { ms, quartiles } = timing;
-    rows.push({ op: name, pass, shape, ms, quartiles, gflops, gbs, share });
+    const { ms, quartiles, margin } = timing;
+    rows.push({ op: name, pass, shape, ms, quartiles, margin, gflops, gbs, share });
   }
   return rows;
 }

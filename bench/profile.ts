@@ -79,7 +79,13 @@ interface Subject {
   dispose(): void;
 }
 
-export type Tell = (line: string) => void;
+export interface ProfileOptions {
+  /** Measured first if not given. */
+  readonly roof?: Roof;
+  /** Is told what is being done. */
+  readonly tell?: (line: string) => void;
+}
+type Tell = NonNullable<ProfileOptions['tell']>;
 
 /** Steps are repeated until so much time is spent, or so many are timed. */
 const SPEND_MS = 2000;
@@ -98,11 +104,10 @@ const USUAL_SHARE = 0.3;
 export async function profileStep(
   engine: Engine,
   recipe: Recipe,
-  batch?: number,
-  tell: Tell = () => {},
+  { batch, tell = () => {}, ...options }: ProfileOptions & { readonly batch?: number } = {},
 ): Promise<Profile> {
   checkRecipe(recipe);
-  const roof = await measureRoof(engine, tell);
+  const roof = options.roof ?? (await measureRoof(engine, tell));
   const samples = batch ?? affordableBatch(engine, recipe, roof, tell);
   const chosen: Recipe = { ...recipe, data: { ...recipe.data, batch: samples } };
   using log = new MemoryLog(engine);
@@ -129,9 +134,9 @@ export async function profileInference(
   engine: Engine,
   recipe: Pick<Recipe, 'net' | 'seed'>,
   input: readonly [number, number, number, number],
-  tell: Tell = () => {},
+  { tell = () => {}, ...options }: ProfileOptions = {},
 ): Promise<Profile> {
-  const roof = await measureRoof(engine, tell);
+  const roof = options.roof ?? (await measureRoof(engine, tell));
   using log = new MemoryLog(engine);
   const net = buildNet(engine, recipe, new Noise(recipe.seed));
   net.train(false);
@@ -156,7 +161,8 @@ export function usualInput(engine: Engine, netName: string): [number, number, nu
   return engine.caps.fallback ? [window, 48, 48] : [window, 180, 320];
 }
 
-async function measureRoof(engine: Engine, tell: Tell): Promise<Roof> {
+/** @throws {LimitError} when the adapter has no timestamps */
+export async function measureRoof(engine: Engine, tell: Tell = () => {}): Promise<Roof> {
   if (!engine.caps.timestamps) throw new LimitError('profile: this adapter has no timestamp queries');
   tell('measuring the peak rates of the adapter');
   const peak = await measurePeak(engine, { spend: 200 });
@@ -185,7 +191,7 @@ async function profile(engine: Engine, log: MemoryLog, roof: Roof, tell: Tell, s
   const { net } = subject;
   try {
     nameLayers(engine, net);
-    tell(`one ${subject.what} to compile kernels`);
+    tell(`one ${subject.what === 'inference' ? 'forward pass' : subject.what} to compile kernels`);
     const first = performance.now();
     await subject.step();
     const seconds = (performance.now() - first) / 1000;

@@ -1,122 +1,219 @@
-import { type Command, Option } from 'commander';
-import { benchConv, type ConvBench, type ConvRow, convPlan } from '../bench/conv.ts';
-import { commit } from '../bench/measure.ts';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { benchConv, type ConvPlan, convPlan } from '../bench/conv.ts';
+import { convPage } from '../bench/conv-page.ts';
+import { comparisonTable, headline, rowTable } from '../bench/conv-text.ts';
+import { margin, milliseconds, number, percent } from '../bench/format.ts';
 import { benchOps, type OpRow } from '../bench/ops.ts';
 import { benchOverhead, type OverheadRow } from '../bench/overhead.ts';
 import { measurePeak, type Peak } from '../bench/peak.ts';
+import { type Origin, originOf } from '../bench/result.ts';
 import { benchStep, type StepRow } from '../bench/step.ts';
 import type { Engine } from '../engine/engine.ts';
 import { ops } from '../engine/ops/index.ts';
 import { writeFileAtomic } from '../io/atomic.ts';
-import { recipeNamed } from '../train/recipes.ts';
-import { type CommonOptions, lookUp, note, openEngine, report, shared, table } from './common.ts';
+import { recipeNamed, recipes } from '../train/recipes.ts';
+import { type CommonOptions, lookUp, openEngine, report, shared, table } from './common.ts';
+import { startProgress } from './progress.ts';
 
 interface Options extends CommonOptions {
   readonly quick?: boolean;
   readonly out?: string;
-  readonly only?: string;
-  readonly recipe: string;
 }
 
-/** What a bench found: its part of the JSON, and its table. */
+interface ConvOptions extends Options, Partial<Omit<ConvPlan, 'effort'>> {
+  readonly html?: string;
+}
+
+/** What a bench found: its part of the JSON, its table, and a page where it has one. */
 interface Found {
   readonly json: { readonly rows: readonly object[] };
   readonly text: string;
+  page?(origin: Origin): Promise<string>;
 }
-type Bench = (engine: Engine, peak: Peak, options: Options) => Promise<Found>;
 
-const benches: Readonly<Record<string, Bench>> = { conv, ops: operations, step, overhead };
+interface Work {
+  readonly engine: Engine;
+  readonly peak: Peak;
+  /** Is told the share of the work that is done. */
+  readonly onProgress: (share: number) => void;
+}
 
 export function register(program: Command): void {
-  const command = program
-    .command('bench <what>')
+  const bench = program
+    .command('bench')
     .description(
-      'measure: conv (separable against full 3D convolution), ops (every operation), step (a training step), overhead (of a dispatch)',
+      'measure: conv (separable against full 3D convolution), ops, step, overhead; compare what was measured',
     )
-    .option('--quick', 'fewer and smaller shapes')
-    .option('--out <file>', 'also write the JSON to a file')
-    .option('--only <ops>', 'bench ops: some operations, separated by commas')
-    .addOption(new Option('--recipe <name>', 'bench step: whose step').default('fstrn-small'))
-    .action(run);
-  shared(command, {
+    .addHelpText('after', '\nExamples:\n  $ subpixel bench conv --html report.html\n  $ subpixel bench step --help');
+
+  const conv = measuring(
+    bench,
+    'conv',
+    'separable against full 3D convolution: what arithmetic promises, what is obtained, and why',
+  )
+    .option('--channels <list>', 'such as 16,64', wholeNumbers)
+    .option('--frames <list>', 'such as 5', wholeNumbers)
+    .option('--sizes <list>', 'height and width, such as 36,48 or 180x320', sizes)
+    .option('--kernels <list>', 'odd sizes of kernels, such as 3,5,7', oddNumbers)
+    .option('--html <file>', 'also write a page with plots and explanations')
+    .action((options: ConvOptions) => run('conv', options, (work) => convolutions(work, options)));
+  shared(conv, {
     json: true,
-    examples: ['subpixel bench conv --quick', 'subpixel bench ops --only conv3d,warp', 'subpixel bench step --json'],
+    examples: [
+      'subpixel bench conv --html report.html',
+      'subpixel bench conv --channels 32 --kernels 3 --sizes 180x320',
+    ],
   });
+
+  const operations = measuring(bench, 'ops', 'every operation, forward and every gradient')
+    .option('--only <ops>', 'some operations, separated by commas', (text) => text.split(',').map((op) => op.trim()))
+    .action((options: Options & { only?: string[] }) => run('ops', options, (work) => everyOp(work, options)));
+  shared(operations, { json: true, examples: ['subpixel bench ops --quick', 'subpixel bench ops --only conv3d,warp'] });
+
+  const step = measuring(bench, 'step', 'training steps of a recipe: time, rate, memory')
+    .addOption(new Option('--recipe <names>', 'whose step, or several separated by commas').default('fstrn-small'))
+    .action((options: Options & { recipe: string }) => run('step', options, (work) => steps(work, options)));
+  shared(step, {
+    json: true,
+    examples: ['subpixel bench step', 'subpixel bench step --recipe fstrn-small,fstrn --json'],
+  });
+
+  const overhead = measuring(
+    bench,
+    'overhead',
+    'microseconds of JavaScript for a dispatch, recorded and replayed',
+  ).action((options: Options) => run('overhead', options, dispatches));
+  shared(overhead, { json: true, examples: ['subpixel bench overhead'] });
 }
 
-async function run(what: string, options: Options): Promise<void> {
-  const bench = lookUp('bench', what, benches);
+const measuring = (bench: Command, name: string, description: string): Command =>
+  bench
+    .command(name)
+    .description(description)
+    .option('--quick', 'less of it, and less exactly')
+    .option('--out <file>', 'also write the JSON to a file, as for bench compare');
+
+async function run(what: string, options: ConvOptions, bench: (work: Work) => Promise<Found>): Promise<void> {
   const engine = await openEngine(options.device);
   const peak = await measurePeak(engine, { spend: options.quick ? 200 : 800 });
-  const { json, text } = await bench(engine, peak, options);
-  const { description, vendor, fallback, timestamps } = engine.caps;
-  const clock = timestamps ? 'device' : 'host';
-  const result = { device: { description, vendor, software: fallback, clock, peak }, commit: commit(), ...json };
-  report(options, result, () => {
-    const rates = `peak ${number(peak.gflops)} GFLOP/s, ${number(Math.max(peak.readGbs, peak.copyGbs))} GB/s`;
-    return `${description}: ${rates} (measured); ${clock} clock, medians after warm-up; commit ${result.commit}\n${text}`;
-  });
-  if (options.out) await writeFileAtomic(options.out, `${JSON.stringify(result, null, 1)}\n`); // shown first, lest a bad name lose it
+  const progress = startProgress(`bench ${what}`, 100, '%');
+  const onProgress = (share: number) => progress.update(Math.floor(100 * share));
+  const { json, text, page } = await bench({ engine, peak, onProgress }).finally(() => progress.stop());
+  const origin = originOf(engine, peak, process.argv.slice(2).join(' '));
+  const result = { bench: what, ...origin, ...json };
+  report(options, result, () => `${heading(origin)}\n${text}`);
+  // Shown first, lest a bad name lose it.
+  if (options.out) await writeFileAtomic(options.out, `${JSON.stringify(result, rounded, 1)}\n`);
+  if (options.html && page) await writeFileAtomic(options.html, await page(origin));
 }
 
-async function conv(engine: Engine, peak: Peak, options: Options): Promise<Found> {
-  const plan = convPlan(engine.caps.fallback, options.quick ?? false);
-  const found = await benchConv(engine, plan, peak.gflops, (row) => {
-    if (!options.json)
-      note(`${name(row)} ${row.pass}, ${row.channels} channels, ${row.size.join('x')}: ${ms(row.ms)} ms`);
-  });
-  return { json: found, text: convText(found) };
+/** Six digits say all that a measurement knows. */
+const rounded = (_: string, value: unknown): unknown =>
+  typeof value === 'number' ? Number(value.toPrecision(6)) : value;
+
+function heading({ device, commit }: Origin): string {
+  const { name, clock, peak } = device;
+  const rates = `peak ${number(peak.gflops)} GFLOP/s, ${number(Math.max(peak.readGbs, peak.copyGbs))} GB/s`;
+  return `${name}: ${rates} (measured now); ${clock} clock, medians after warm-up; commit ${commit}`;
 }
 
-const name = ({ op, kernel }: ConvRow): string => `${op} ${kernel.join('x')}`;
-
-function convText({ rows, speedUps }: ConvBench): string {
-  const head = ['convolution', 'pass', 'C', 'T x H x W', 'M MAC', 'ms', '±', 'GFLOP/s', 'of peak', 'GB/s'];
-  const lines = rows.map((row) => [
-    ...[name(row), row.pass, String(row.channels), row.size.join('x'), (row.macs / 1e6).toFixed(0)],
-    ...[ms(row.ms), ms((row.quartiles[1] - row.quartiles[0]) / 2)],
-    ...[number(row.gflops), percent(row.share), number(row.gbs)],
-  ]);
-  const gains = speedUps.map((s) => [
-    ...[`${s.k}x${s.k}x${s.k} against 1x${s.k}x${s.k} + ${s.k}x1x1`, s.pass, String(s.channels), s.size.join('x')],
-    ...[ms(s.fullMs), ms(s.separableMs), s.promised.toFixed(2), s.promisedInside.toFixed(2), s.obtained.toFixed(2)],
-  ]);
-  const gainHead = ['separable', 'pass', 'C', 'T x H x W', 'full ms', 'separable ms', 'promised', 'inside', 'obtained'];
-  const why =
-    'promised: k³ / (k² + k); inside: the same without the taps that fall into the padding, which the kernels skip.';
-  return `${table([head, ...lines])}\n\n${table([gainHead, ...gains])}\n${why}`;
+async function convolutions({ engine, peak, onProgress }: Work, options: ConvOptions): Promise<Found> {
+  const usual = convPlan(engine.caps.fallback, options.quick ?? false);
+  const { channels = usual.channels, frames = usual.frames, sizes = usual.sizes, kernels = usual.kernels } = options;
+  const plan: ConvPlan = { channels, frames, sizes, kernels, effort: usual.effort };
+  const found = await benchConv(engine, plan, peak, onProgress);
+  const meaning =
+    'promised: k³ / (k² + k); inside: the same without the taps that fall into the padding. The last columns are the parts of the\n' +
+    'separable time by which it differs from the promise; negative where they helped. --html explains each of them.';
+  return {
+    json: found,
+    text: `${table(rowTable(found))}\n\n${table(comparisonTable(found))}\n${meaning}\n\n${headline(found)}`,
+    page: (origin) => convPage(found, origin),
+  };
 }
 
-async function operations(engine: Engine, peak: Peak, { only, quick }: Options): Promise<Found> {
-  const names = only?.split(',').map((op) => op.trim());
-  for (const op of names ?? []) lookUp('operation', op, ops);
-  const rows = await benchOps(engine, peak, { only: names, quick });
+async function everyOp(
+  { engine, peak, onProgress }: Work,
+  { only, quick }: Options & { only?: string[] },
+): Promise<Found> {
+  for (const op of only ?? []) lookUp('operation', op, ops);
+  const rows = await benchOps(engine, peak, { only, quick, onProgress });
   const line = (r: OpRow) => [
-    ...[r.op, r.pass === 'forward' ? r.pass : `d_${r.pass}`, r.shape.join('x') || '1', ms(r.ms)],
+    ...[
+      r.op,
+      r.pass === 'forward' ? r.pass : `d_${r.pass}`,
+      r.shape.join('x') || '1',
+      milliseconds(r.ms),
+      margin(r.margin),
+    ],
     ...[number(r.gflops), number(r.gbs), percent(r.share)],
   ];
-  const head = ['operation', 'pass', 'result', 'ms', 'GFLOP/s', 'GB/s', 'of peak'];
+  const head = ['operation', 'pass', 'result', 'ms', '±', 'GFLOP/s', 'GB/s', 'of peak'];
   return { json: { rows }, text: `${table([head, ...rows.map(line)])}\nOver 100 %: these arrays lie in caches.` };
 }
 
-async function step(engine: Engine, peak: Peak, { recipe, quick }: Options): Promise<Found> {
-  const row: StepRow = await benchStep(engine, recipeNamed(recipe), peak, quick ? 3 : 10);
-  const facts = [
-    ['recipe', `${row.recipe}, ${row.parameters} parameters, batch ${row.batch.join('x')}`],
-    ['a step', `${ms(row.ms)} ms, ${number(row.samplesPerSecond)} samples a second`],
-    ['rate', `${number(row.gflops)} GFLOP/s, ${percent(row.share)} of the peak`],
-    ['memory', `${(row.peakBytes / 2 ** 20).toFixed(0)} MiB at most`],
+async function steps(
+  { engine, peak, onProgress }: Work,
+  { recipe, quick }: Options & { recipe: string },
+): Promise<Found> {
+  const chosen = recipe === 'all' ? Object.values(recipes) : recipe.split(',').map((name) => recipeNamed(name.trim()));
+  const rows: StepRow[] = [];
+  for (const [i, one] of chosen.entries()) {
+    rows.push(await benchStep(engine, one, peak, quick ? { least: 3, spend: 0 } : undefined));
+    onProgress((i + 1) / chosen.length);
+  }
+  const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(1);
+  const line = (row: StepRow) => [
+    ...[row.recipe, String(row.parameters), row.batch.join('x'), milliseconds(row.ms), margin(row.margin)],
+    ...[number(row.samplesPerSecond), number(row.gflops), percent(row.share)],
+    ...[mib(row.peakBytes), `${mib(row.liveBytes[0])}, ${mib(row.liveBytes[1])}`],
   ];
-  return { json: { rows: [row] }, text: table(facts, 'left') };
-}
-
-async function overhead(engine: Engine): Promise<Found> {
-  const rows = await benchOverhead(engine);
-  const line = ({ what, recordUs, totalUs }: OverheadRow) => [what, recordUs.toFixed(1), totalUs.toFixed(1)];
-  const head = ['dispatch', 'recording µs', 'in all µs'];
+  const head = [
+    'recipe',
+    'parameters',
+    'batch',
+    'ms',
+    '±',
+    'samples/s',
+    'GFLOP/s',
+    'of peak',
+    'peak MiB',
+    'live before, after',
+  ];
   return { json: { rows }, text: table([head, ...rows.map(line)]) };
 }
 
-const number = (n: number): string => (n >= 100 ? n.toFixed(0) : n >= 10 ? n.toFixed(1) : n.toFixed(2));
-const ms = (n: number): string => (n >= 100 ? n.toFixed(0) : n >= 1 ? n.toFixed(2) : n.toFixed(3));
-const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
+async function dispatches({ engine, onProgress }: Work): Promise<Found> {
+  const rows = await benchOverhead(engine, { onProgress });
+  const line = (r: OverheadRow) => [
+    ...[r.what, r.recordUs.toFixed(2), margin(r.recordMargin), r.totalUs.toFixed(2), margin(r.totalMargin)],
+  ];
+  const head = ['dispatch', 'JavaScript µs', '±', 'in all µs', '±'];
+  return { json: { rows }, text: table([head, ...rows.map(line)]) };
+}
+
+// --- lists as commander parses them
+
+function wholeNumbers(text: string): number[] {
+  return text.split(',').map((part) => {
+    const n = Number(part);
+    if (!Number.isSafeInteger(n) || n < 1)
+      throw new InvalidArgumentError(`expected whole numbers such as 16,64, got "${text}"`);
+    return n;
+  });
+}
+
+function oddNumbers(text: string): number[] {
+  const list = wholeNumbers(text);
+  if (list.some((n) => n % 2 === 0))
+    throw new InvalidArgumentError(`expected odd numbers such as 3,5,7, got "${text}"`);
+  return list;
+}
+
+function sizes(text: string): (readonly [number, number])[] {
+  return text.split(',').map((part) => {
+    const [height, width = height, ...rest] = part.split('x').flatMap(wholeNumbers);
+    if (rest.length > 0) throw new InvalidArgumentError(`expected sizes such as 48 or 180x320, got "${part}"`);
+    return [height, width] as const;
+  });
+}

@@ -2,9 +2,10 @@
  * Charts of a page, in the page's own JavaScript; uPlot is there before it.
  *
  * plot(id, { title, x, series, xLabel, yLabel, names, logX, logY, xRange, yRange, height }) draws into the element of that id
- * and takes the element away if there is nothing to draw. A series is { label, y, x?, kind?, colour?, dash?, fill?, notes? }:
+ * and takes the element away if there is nothing to draw. A series is { label, y, x?, kind?, bare?, colour?, dash?, fill?, notes? }:
  *   kind    'line' (default), 'steps', 'points' or 'bars';
  *   x       its own positions, if it has not those of the plot;
+ *   bare    true for a line without a mark at each point;
  *   colour  'blue', 'orange', 'green', 'purple', 'red', 'teal' or 'quiet', as the style has them for light and dark;
  *   notes   a text for each point, which the legend shows under the cursor.
  * names stand under the x axis at 0, 1, 2, ... instead of numbers.
@@ -51,13 +52,26 @@ function plot(id, { title, x = [], series, xLabel = '', yLabel = '', names, logX
       fill: kind === 'bars' ? colour : s.fill ? faint : undefined,
       paths: kind === 'bars' ? uPlot.paths.bars({ size: [barWidth, 64] }) : kind === 'steps' ? uPlot.paths.stepped({ align: 1 })
         : kind === 'points' ? () => null : undefined,
-      points: kind === 'points' ? { show: true, size: 9, fill: colour } : kind === 'line' ? {} : { show: false },
+      points: kind === 'points' ? { show: true, size: 9, fill: colour } : kind === 'line' && !s.bare ? {} : { show: false },
       value: (u, v, si, j) => [j == null ? '' : note(si - 1, j), short(v)].filter(Boolean).join(': '),
     };
   });
+  // Above each bar its value, where there is room.
+  const numbers = (u) => {
+    const { ctx } = u, size = 11 * devicePixelRatio;
+    ctx.save();
+    Object.assign(ctx, { font: size + 'px system-ui, sans-serif', textAlign: 'center', fillStyle: css('ink') });
+    const room = Math.abs(u.valToPos(x[1], 'x', true) - u.valToPos(x[0], 'x', true));
+    series.forEach((s, i) => s.kind === 'bars' && u.data[i + 1].forEach((v, j) => {
+      const label = short(v);
+      if (v == null || !u.series[i + 1].show || ctx.measureText(label).width > room) return;
+      ctx.fillText(label, u.valToPos(u.data[0][j], 'x', true), u.valToPos(Math.max(v, 0), 'y', true) - size / 2);
+    }));
+    ctx.restore();
+  };
   const width = () => place.clientWidth || 500;
   const chart = new uPlot({
-    title, width: width(), height, cursor: { dataIdx: nearest, drag: { setScale: !names } },
+    title, width: width(), height, class: names ? 'named' : '', hooks: { draw: [numbers] }, cursor: { dataIdx: nearest, drag: { setScale: !names } },
     scales: {
       x: { time: false, distr: logX ? 3 : 1, range: names ? [-0.5, names.length - 0.5] : xRange },
       y: { distr: logY ? 3 : 1, range: yRange ?? (series.some((s) => s.kind === 'bars' || s.fill) && !logY ? (u, low, high) => [Math.min(0, low), (high || 1) * 1.08] : undefined) },

@@ -67,7 +67,7 @@ h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2rem 0 .3r
 .summary { font-size: 1.1rem; } .quiet { color: var(--quiet); font-size: .9rem; }
 figure { margin: 1rem 0; overflow-x: auto; } img { max-width: 100%; image-rendering: auto; display: block; }
 figcaption { color: var(--quiet); font-size: .9rem; }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; } .wide td { white-space: nowrap; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .5rem 0; }
 td, th { border-bottom: 1px solid var(--line); padding: .2rem .9rem .2rem 0; vertical-align: top; text-align: left; }
 th { color: var(--quiet); font-weight: 600; font-size: .85rem; vertical-align: bottom; } .number { text-align: right; }
@@ -75,6 +75,7 @@ code, pre { background: var(--tint); border-radius: 4px; font: .9em/1.45 ui-mono
 code { padding: .1em .3em; } pre { padding: .7rem .9rem; overflow-x: auto; }
 .plots { display: flex; flex-wrap: wrap; gap: 1.5rem; margin-top: 1.5rem; }
 .plots > div { flex: 1 1 420px; min-width: 0; }
-.u-legend { color: var(--ink); font-size: .85rem; } .u-legend td, .u-legend th { border: 0; } .u-title { font-size: 1rem; }
+.u-legend { color: var(--ink); font-size: .85rem; } .u-legend td, .u-legend th { border: 0; }
+.named .u-legend .u-series:first-child { display: none; } .u-title { font-size: 1rem; }
 details { margin-top: .8rem; } summary { cursor: pointer; }
 `;

@@ -1,0 +1,54 @@
+import type { ConvBench, ConvRow, Pass, Setting } from './conv.ts';
+import { margin, milliseconds, number, percent, times } from './format.ts';
+
+export const passNames: Readonly<Record<Pass, string>> = {
+  forward: 'forward',
+  dx: 'd input',
+  dw: 'd weight',
+  training: 'fwd + bwd',
+};
+
+export const settingName = ({ channels, size, k }: Setting): string =>
+  `${channels} channels, ${size.join('x')}, k = ${k}`;
+
+export function formName({ form, k }: Pick<ConvRow, 'form' | 'k'>): string {
+  const names = { full: [k, k, k], spatial: [1, k, k], temporal: [k, 1, 1] };
+  if (form === 'unfused') return `1x${k}x${k}, ${k}x1x1`;
+  return form === 'fused' ? `1x${k}x${k}, ${k}x1x1 fused` : names[form].join('x');
+}
+
+/** One sentence: does it pay off here? */
+export function headline({ comparisons }: ConvBench): string {
+  const training = comparisons.filter((c) => c.pass === 'training');
+  const best = (c: (typeof training)[number]) => Math.max(c.obtained, c.obtainedFused ?? 0);
+  const wins = training.filter((c) => best(c) > 1).length;
+  const largest = training.reduce((a, b) => (a.fullMs >= b.fullMs ? a : b));
+  return (
+    `Separable is faster than full in ${wins} of ${training.length} settings, forward and backward. The heaviest, ` +
+    `${settingName(largest)}: ${times(largest.obtained)} unfused, ${times(largest.obtainedFused)} fused, of ${times(largest.promised)} that arithmetic promises.`
+  );
+}
+
+/** Its head first. */
+export function rowTable({ rows }: ConvBench): string[][] {
+  const head = ['convolution', 'pass', 'C', 'T x H x W', 'M MAC', 'MB', 'ms', '±', 'GFLOP/s', 'of peak', 'GB/s'];
+  const lines = rows.map((row) => [
+    ...[formName(row), passNames[row.pass], String(row.channels), row.size.join('x')],
+    ...[(row.macs / 1e6).toFixed(0), (row.bytes / 1e6).toFixed(1), milliseconds(row.ms), margin(row.margin)],
+    ...[number(row.gflops), percent(row.share), number(row.gbs)],
+  ]);
+  return [head, ...lines];
+}
+
+/** Its head first. The shares are of the unfused time; negative where the part helped. */
+export function comparisonTable({ comparisons }: ConvBench): string[][] {
+  const head = ['k³ against k² + k', 'pass', 'C', 'T x H x W', 'full ms', 'separable', 'fused'];
+  head.push('promised', 'inside', 'obtained', 'fused', 'padding', 'rate 1xkxk', 'rate kx1x1', 'middle');
+  const lines = comparisons.map((c) => [
+    ...[`${c.k}x${c.k}x${c.k}`, passNames[c.pass], String(c.channels), c.size.join('x')],
+    ...[milliseconds(c.fullMs), milliseconds(c.unfusedMs), c.fusedMs === null ? '-' : milliseconds(c.fusedMs)],
+    ...[times(c.promised), times(c.promisedInside), times(c.obtained), times(c.obtainedFused)],
+    ...[c.why.padding, c.why.spatial, c.why.temporal, c.why.middle].map((part) => percent(part / c.unfusedMs)),
+  ]);
+  return [head, ...lines];
+}
