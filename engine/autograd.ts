@@ -1,6 +1,6 @@
 import type { Engine } from './engine.ts';
 import { ShapeError, SubpixelError, shapeText } from './errors.ts';
-import { accumulate, copy } from './kernels/accumulate.ts';
+import { accumulate, addInto, copy } from './kernels/accumulate.ts';
 import type { Storage, Tensor } from './tensor.ts';
 
 /** One recorded operation. Inputs and output name edges of the graph; only `saved` keeps memory alive. */
@@ -11,8 +11,8 @@ export interface Node {
   readonly inputs: Readonly<Record<string, Tensor | undefined>>;
   readonly output: Tensor;
   readonly saved: readonly Tensor[];
-  /** Gradients by input name; each runs only if it is needed. */
-  backward(dy: Tensor): Readonly<Record<string, (() => Tensor) | undefined>>;
+  /** Gradients by input name; each runs only if it is needed, and may write its result where it is told. */
+  backward(dy: Tensor): Readonly<Record<string, ((into?: Tensor) => Tensor) | undefined>>;
 }
 
 /**
@@ -63,9 +63,8 @@ export class Tape {
       const taken = new Set<Storage>([(dy ?? engine.one).storage]);
       for (const [leaf, grad] of grads) {
         if (!leaf.isLeaf || !leaf.tracked || leaf.released) continue;
-        const own = leaf.grad ? accumulate(leaf.grad, grad) : taken.has(grad.storage) ? copy(grad) : grad;
-        taken.add(own.storage);
-        leaf.setGrad(own);
+        leaf.setGrad(settle(leaf, grad, taken));
+        taken.add(leaf.grad!.storage);
       }
     } finally {
       for (const grad of grads.values()) grad.release();
@@ -81,8 +80,8 @@ export class Tape {
       if (!input?.tracked) continue;
       const compute = gradients[name];
       if (!compute) throw new SubpixelError(`${node.name} has no gradient with respect to ${name}`);
-      const g = compute();
       const before = grads.get(input);
+      const g = compute(before || input.grad ? undefined : input.gradHome);
       grads.set(input, (before ? accumulate(before, g) : g).retain());
       before?.release();
     }
@@ -95,4 +94,12 @@ export class Tape {
     for (const node of this.#nodes) for (const x of node.saved) x.release();
     this.#nodes = [];
   }
+}
+
+/** What becomes a leaf's gradient: added to the one before, in the place kept for it, in memory that is nobody else's. */
+function settle(leaf: Tensor, grad: Tensor, taken: ReadonlySet<Storage>): Tensor {
+  const { grad: before, gradHome: home } = leaf;
+  if (before) return before === home ? addInto(before, grad) : accumulate(before, grad);
+  if (grad === home) return grad;
+  return home || taken.has(grad.storage) ? copy(grad, home) : grad;
 }

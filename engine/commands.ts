@@ -7,6 +7,7 @@ import type { Block } from './memory.ts';
 export interface Binding {
   readonly index: number;
   readonly block: Block;
+  readonly offset: number;
   readonly bytes: number;
 }
 
@@ -148,7 +149,6 @@ export class Commands {
 
   /** Runs a recording again, in one submit. Its buffers hold what was last written into them. */
   play(recording: Recording): void {
-    this.submit();
     for (const [varying, { kernel, page, offset }] of recording.varying) {
       varying.refresh();
       this.device.gpu.queue.writeBuffer(page, offset, kernel.packUniforms(varying.current));
@@ -177,12 +177,12 @@ export class Commands {
     this.device.gpu.queue.writeBuffer(block.buffer, offset, data);
   }
 
-  /** Records a copy of a block's first bytes into a plain buffer. */
-  copyOut(block: Block, to: GPUBuffer, bytes: number): void {
+  /** Records a copy of some of a block's bytes into a plain buffer. */
+  copyOut(block: Block, offset: number, to: GPUBuffer, bytes: number): void {
     this.#pass?.end();
     this.#pass = undefined;
     this.#encoder ??= this.device.gpu.createCommandEncoder();
-    this.#encoder.copyBufferToBuffer(block.buffer, 0, to, 0, bytes);
+    this.#encoder.copyBufferToBuffer(block.buffer, offset, to, 0, bytes);
     this.#recorded++;
     block.lastBatch = this.batch;
   }
@@ -264,12 +264,12 @@ export class Commands {
     uniform?: { index: number; page: number },
   ): GPUBindGroup {
     let key = `${pipeline.id}.${uniform?.page ?? ''}`;
-    for (const b of bindings) key += `,${b.block.id}:${b.bytes}`;
+    for (const b of bindings) key += `,${b.block.id}:${b.offset}:${b.bytes}`;
     let group = this.#bindGroups.get(key);
     if (group) return group;
-    const entries: GPUBindGroupEntry[] = bindings.map(({ index, block, bytes }) => ({
+    const entries: GPUBindGroupEntry[] = bindings.map(({ index, block, offset, bytes }) => ({
       binding: index,
-      resource: { buffer: block.buffer, size: bytes },
+      resource: { buffer: block.buffer, offset, size: bytes },
     }));
     if (uniform) entries.push({ binding: uniform.index, resource: { buffer: this.#pages[uniform.page], size: SLOT } });
     group = this.device.gpu.createBindGroup({ layout: pipeline.layout, entries });

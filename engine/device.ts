@@ -1,5 +1,12 @@
 import { DeviceLostError, KernelError, OutOfMemoryError, type SubpixelError } from './errors.ts';
 
+/** Sizes of the matrices that a subgroup multiplies: (m x k)·(k x n), inputs of f16, results of f32. */
+export interface MatrixFormat {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+}
+
 /** What the adapter can do, read once. Kernels ask this, never the vendor's name. */
 export interface Capabilities {
   readonly description: string;
@@ -11,6 +18,8 @@ export interface Capabilities {
   readonly subgroups: boolean;
   /** Lanes per subgroup, smallest and largest that the adapter may choose; 0 without subgroups. */
   readonly subgroupSize: readonly [number, number];
+  /** What its tensor cores take; none without `chromium-experimental-subgroup-matrix`. */
+  readonly matrices: readonly MatrixFormat[];
   readonly timestamps: boolean;
   readonly limits: {
     readonly bufferBytes: number;
@@ -21,7 +30,9 @@ export interface Capabilities {
   };
 }
 
-const FEATURES: GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query'];
+/** Experimental: the standard's types do not have it yet. */
+const MATRICES = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
+const FEATURES: GPUFeatureName[] = ['shader-f16', 'subgroups', 'timestamp-query', MATRICES];
 const LIMITS = [
   'maxBufferSize',
   'maxStorageBufferBindingSize',
@@ -31,6 +42,21 @@ const LIMITS = [
   'maxComputeWorkgroupSizeY',
   'maxStorageBuffersPerShaderStage',
 ] as const;
+
+interface SubgroupMatrixConfig {
+  readonly componentType: string;
+  readonly resultComponentType: string;
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
+
+function matrixFormats(info: GPUAdapterInfo): MatrixFormat[] {
+  const { subgroupMatrixConfigs = [] } = info as { subgroupMatrixConfigs?: Iterable<SubgroupMatrixConfig> };
+  return Array.from(subgroupMatrixConfigs)
+    .filter(({ componentType, resultComponentType }) => componentType === 'f16' && resultComponentType === 'f32')
+    .map(({ M, N, K }) => ({ m: M, n: N, k: K }));
+}
 
 /** A GPUDevice with its limits raised to the adapter's, and its asynchronous failures kept until someone asks. */
 export class Device {
@@ -74,6 +100,7 @@ export class Device {
       f16: features.includes('shader-f16'),
       subgroups,
       subgroupSize: subgroups ? [info.subgroupMinSize ?? 4, info.subgroupMaxSize ?? 128] : [0, 0],
+      matrices: features.includes(MATRICES) ? matrixFormats(info) : [],
       timestamps: features.includes('timestamp-query'),
       limits: {
         bufferBytes: limits.maxBufferSize,

@@ -135,16 +135,21 @@ export class Engine {
 
   zeros(shape: Shape, layout: Layout = 'image'): Tensor {
     const out = this.empty(shape, layout);
-    this.commands.write(out.storage.block, new Uint8Array(out.bytes));
+    this.commands.write(out.storage.block, new Uint8Array(out.bytes), out.storage.offset);
     return out;
   }
 
   /** A tensor outside every scope, followed by the tape: what modules own and optimisers change. */
   parameter(shape: Shape, data: ArrayLike<number>, layout: Layout = 'image'): Tensor {
+    return this.lasting(() => this.tensor(shape, data, layout).track());
+  }
+
+  /** Makes tensors that no scope owns: the caller releases them. */
+  lasting<T>(make: () => T): T {
     const scopes = this.#scopes;
     this.#scopes = [];
     try {
-      return this.tensor(shape, data, layout).track();
+      return make();
     } finally {
       this.#scopes = scopes;
     }
@@ -180,7 +185,7 @@ export class Engine {
     const at = this.#staging.findIndex((b) => b.size === size);
     const usage = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
     const staging = at >= 0 ? this.#staging.splice(at, 1)[0] : this.device.gpu.createBuffer({ size, usage });
-    this.commands.copyOut(from.block, staging, bytes);
+    this.commands.copyOut(from.block, from.offset, staging, bytes);
     this.commands.submit();
     try {
       await staging.mapAsync(GPUMapMode.READ, 0, bytes);
@@ -204,19 +209,19 @@ export class Engine {
   run(kernel: Kernel, entry: string, { bind, constants = {}, uniforms, threads, grid, flops = 0, label }: Run): void {
     const names = Object.keys(bind);
     const pipeline = this.pipelines.get(kernel, entry, constants, names, uniforms !== undefined);
-    let traffic = 0;
     const bindings = names.map((name) => {
       const bound = bind[name];
       if (bound instanceof Tensor && bound.released)
         throw new KernelError(`${kernel.name}.${entry}: ${name} was released before this use`);
       const storage = bound instanceof Tensor ? bound.storage : bound;
-      const { block, bytes } = storage;
+      const { block, offset, bytes } = storage;
       if (this.borrowed && !this.borrowed.has(storage) && !this.memory.isReserved(block)) {
         this.borrowed.add(storage.retain());
       }
-      traffic += bytes;
-      return { index: kernel.bindings.get(name)!.index, block, bytes };
+      return { index: kernel.bindings.get(name)!.index, block, offset, bytes };
     });
+    const used = new Set(Object.values(bind).map((bound) => (bound instanceof Tensor ? bound.storage : bound)));
+    const traffic = [...used].reduce((sum, { bytes }) => sum + bytes, 0);
     const uniform = uniforms &&
       kernel.uniformBinding && { index: kernel.uniformBinding.index, kernel, values: uniforms };
     const groups = grid ? ([grid[0], grid[1] ?? 1, grid[2] ?? 1] as const) : fold(threads ?? 1);
@@ -224,7 +229,7 @@ export class Engine {
     const info = { phase, layer, op, label: label ?? `${kernel.name}.${entry}`, flops, bytes: traffic };
     if (knobs.debug >= 3) console.error(`${info.label} ${groups.join('x')}`, constants, uniforms ?? '');
     this.commands.dispatch(pipeline, bindings, uniform, groups, info);
-    this.watcher?.used(Object.values(bind).map((bound) => (bound instanceof Tensor ? bound.storage : bound)));
+    this.watcher?.used([...used].map((storage) => storage.whole ?? storage));
   }
 
   /** Does a part of a step under its name. */

@@ -20,6 +20,8 @@ export class FreeList {
   #lists = new Map<number, Block[]>();
   /** The list that has taken over this one's blocks. */
   successor: FreeList | undefined;
+  /** A captured step keeps these blocks for its replays: they count as live, used or not. */
+  held = false;
 
   take(bytes: number): Block | undefined {
     return this.#lists.get(bytes)?.pop();
@@ -30,6 +32,11 @@ export class FreeList {
     const list = lists.get(block.bytes);
     if (list) list.push(block);
     else lists.set(block.bytes, [block]);
+  }
+
+  size(): { blocks: number; bytes: number } {
+    const all = [...this.#lists.values()].flat();
+    return { blocks: all.length, bytes: all.reduce((sum, block) => sum + block.bytes, 0) };
   }
 
   /** Removes and returns all blocks. */
@@ -111,6 +118,10 @@ export class Memory {
   }
 
   release(block: Block): void {
+    if (block.home.held) {
+      block.home.put(block);
+      return;
+    }
     this.#live -= block.bytes;
     this.#liveBlocks--;
     this.#pooled += block.bytes;
@@ -125,6 +136,8 @@ export class Memory {
   endReserve(): FreeList {
     const reserve = this.#free;
     this.#free = this.#common;
+    reserve.held = true;
+    this.#count(reserve, 1);
     return reserve;
   }
 
@@ -135,8 +148,19 @@ export class Memory {
 
   /** Hands the blocks of a reserve to everyone; those still in use follow when they are released. */
   unreserve(reserve: FreeList): void {
+    this.#count(reserve, -1);
+    reserve.held = false;
     reserve.successor = this.#common;
     for (const block of reserve.drain()) this.#common.put(block);
+  }
+
+  /** Moves a list's free blocks from the pooled to the live (1), or back (-1). */
+  #count(list: FreeList, sign: number): void {
+    const { blocks, bytes } = list.size();
+    this.#live += sign * bytes;
+    this.#liveBlocks += sign * blocks;
+    this.#pooled -= sign * bytes;
+    this.#peak = Math.max(this.#peak, this.#live);
   }
 
   #takeFree(size: number): Block | undefined {

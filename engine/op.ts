@@ -48,12 +48,15 @@ export interface OpSpec<I extends readonly string[], A extends object> extends O
   readonly saves:
     | readonly (Name<I> | 'y')[]
     | ((attrs: A, tracked: (input: Name<I>) => boolean) => readonly (Name<I> | 'y')[]);
-  /** Gradients by input name; each runs only if it is needed. `shapes` holds all shapes, saved or not. */
+  /**
+   * Gradients by input name; each runs only if it is needed, and may write its result `into` a tensor that it is given.
+   * `shapes` holds all shapes, saved or not.
+   */
   backward(
     dy: Tensor,
     saved: Named<I> & { y: Tensor },
     context: Context<A> & { shapes: Shapes<I> },
-  ): { [K in Name<I> & string]?: () => Tensor };
+  ): { [K in Name<I> & string]?: (into?: Tensor) => Tensor };
 }
 
 /** An operation that can be called, and looked up: its names, defaults and shape rule. */

@@ -4,7 +4,7 @@ import type { FreeList } from './memory.ts';
 import type { Storage, Tensor } from './tensor.ts';
 
 /** A step whose dispatches, buffers and bind groups were decided once. `run` repeats it on what its inputs then hold. */
-export class Replay {
+export class Replay<T extends Tensor | undefined = Tensor> {
   private constructor(
     readonly engine: Engine,
     readonly recording: Recording,
@@ -12,7 +12,7 @@ export class Replay {
     /** What the step used and did not make: its inputs, parameters, tables. */
     readonly borrowed: ReadonlySet<Storage>,
     /** What the step returned: overwritten by each run. */
-    readonly result: Tensor,
+    readonly result: T,
   ) {}
 
   /**
@@ -20,7 +20,7 @@ export class Replay {
    * tensors made outside, written before each run; numbers that change from step to step are `Varying` uniforms.
    * @throws {SubpixelError} when the step writes host data; the engine is then as it was
    */
-  static capture(engine: Engine, step: () => Tensor): Replay {
+  static capture<T extends Tensor | undefined>(engine: Engine, step: () => T): Replay<T> {
     const { commands, memory } = engine;
     commands.startRecording();
     memory.beginReserve();
@@ -28,7 +28,8 @@ export class Replay {
     engine.borrowed = borrowed;
     try {
       using _scope = engine.scope();
-      const result = step().retain();
+      const result = step();
+      result?.retain();
       return new Replay(engine, commands.stopRecording(), memory.endReserve(), borrowed, result);
     } catch (error) {
       memory.unreserve(memory.endReserve());
@@ -53,7 +54,7 @@ export class Replay {
   /** Gives back the memory of the step and of its result. */
   dispose(): void {
     this.engine.commands.submit();
-    this.result.release();
+    this.result?.release();
     this.engine.memory.unreserve(this.reserve);
     for (const storage of this.borrowed) storage.release();
     this.engine.commands.dropRecording(this.recording);

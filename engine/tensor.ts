@@ -49,13 +49,26 @@ export class Storage {
     readonly engine: Engine,
     readonly block: Block,
     readonly bytes: number,
+    /** Where in the block it begins, a multiple of 256. */
+    readonly offset = 0,
+    /** The storage that this one is a slice of. */
+    readonly whole?: Storage,
   ) {}
+  /** A part of this memory, which stays as long as any of its slices. @param offset a multiple of 256 bytes */
+  slice(offset: number, bytes: number): Storage {
+    const whole = (this.whole ?? this).retain();
+    return new Storage(this.engine, this.block, bytes, this.offset + offset, whole);
+  }
   retain(): this {
     this.#refs++;
     return this;
   }
   release(): void {
     if (--this.#refs > 0) return;
+    if (this.whole) {
+      this.whole.release();
+      return;
+    }
     this.engine.watcher?.released(this);
     this.engine.memory.release(this.block);
   }
@@ -71,14 +84,29 @@ export class Tensor {
   tracked = false;
   /** ∂loss/∂this, filled by the tape for parameters and for inputs marked with `track()`. */
   grad: Tensor | undefined;
+  /** Where the tape is to write that gradient, if someone keeps a place for it. */
+  gradHome: Tensor | undefined;
   isLeaf = true;
   #refs = 1;
+  #storage: Storage;
 
   constructor(
-    readonly storage: Storage,
+    storage: Storage,
     readonly shape: Shape,
     readonly layout: Layout,
-  ) {}
+  ) {
+    this.#storage = storage;
+  }
+
+  get storage(): Storage {
+    return this.#storage;
+  }
+
+  /** Lets the tensor lie in other memory, which holds its values already. */
+  moveTo(storage: Storage): void {
+    this.#storage.release();
+    this.#storage = storage;
+  }
 
   get engine(): Engine {
     return this.storage.engine;

@@ -17,3 +17,10 @@ fn copy(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid:
   if (i >= arrayLength(&out)) { return; }
   out[i] = a[i];
 }
+
+@compute @workgroup_size(WORKGROUP)
+fn add_into(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid: vec3u) {
+  let i = id.x + id.y * grid.x * WORKGROUP;
+  if (i >= arrayLength(&out)) { return; }
+  out[i] += a[i];
+}

@@ -1,5 +1,6 @@
 import type { Engine } from '../engine/engine.ts';
 import { NotFiniteError, UsageError } from '../engine/errors.ts';
+import { Ring } from '../engine/kernels/ring.ts';
 import type { Choices } from '../engine/knobs.ts';
 import { Noise, type StateDict } from '../engine/nn/module.ts';
 import { charbonnier_loss, l1_loss, mse_loss } from '../engine/ops/losses.ts';
@@ -11,6 +12,7 @@ import type { Optimizer } from '../engine/optim/optimizer.ts';
 import { constantRate, cosineRate, plateauRate, type Schedule, stepRate } from '../engine/optim/schedule.ts';
 import { Sgd } from '../engine/optim/sgd.ts';
 import { Random, type RandomState } from '../engine/random.ts';
+import { Replay } from '../engine/replay.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { type Net, nets } from '../nets/index.ts';
 import type { Batch } from './dataset.ts';
@@ -50,8 +52,17 @@ export interface TrainerState {
   readonly progress: Progress;
 }
 
-/** Steps that may be on the device at once: it never waits for us, and we never queue up a whole run. */
-const IN_FLIGHT = 2;
+/** Losses are read back together, those of so many milliseconds; a read waits while this many are under way. */
+const READ_EVERY_MS = 50;
+const READS_IN_FLIGHT = 2;
+
+/** A step whose loss is still on the device. */
+interface Pending {
+  readonly iteration: number;
+  readonly lr: number;
+  /** Which numbers of the ring are its passes' losses. */
+  readonly first: number;
+}
 
 /** The network that a recipe names, with its first weights. */
 export function buildNet(engine: Engine, recipe: Pick<Recipe, 'net' | 'seed'>, noise = new Noise(recipe.seed)): Net {
@@ -85,7 +96,15 @@ export class Trainer {
   readonly #schedule: Schedule;
   readonly #ema: Ema | undefined;
   readonly #noise: Noise;
-  #inFlight: { iteration: number; lr: number; losses: Promise<number>[] }[] = [];
+  /** Losses of the passes; each batch's tensors; the gradient of a pass's loss. All outlive the step, which is replayed. */
+  readonly #losses: Ring;
+  readonly #share: Tensor;
+  #batches: { x: Tensor; target: Tensor }[] = [];
+  #replay: Replay<undefined> | undefined;
+  #warm = false;
+  #pending: Pending[] = [];
+  #reads: { steps: readonly Pending[]; values: Promise<Float32Array> }[] = [];
+  #readAt = 0;
   #recent: number[] = [];
   #window: [sum: number, count: number] = [0, 0];
 
@@ -94,6 +113,8 @@ export class Trainer {
     readonly engine: Engine,
     readonly recipe: Recipe,
     readonly samples: BatchSource,
+    /** Whether steps are captured and replayed; a profile wants to see each of them made. */
+    readonly replays = !engine.validator,
   ) {
     checkRecipe(recipe);
     this.#noise = new Noise(recipe.seed);
@@ -102,33 +123,35 @@ export class Trainer {
     this.#optimizer = optimizer.name === 'adam' ? new Adam(this.net, optimizer) : new Sgd(this.net, optimizer);
     this.#schedule = makeSchedule(recipe);
     this.#ema = recipe.ema > 0 ? new Ema(this.net, recipe.ema) : undefined;
+    const { accumulate } = recipe.gradients;
+    this.#losses = new Ring(engine, Math.max(64, accumulate));
+    this.#share = engine.lasting(() => engine.tensor([], [1 / accumulate]));
   }
 
   /**
-   * Takes one optimizer step. Losses come back a few steps later, so that the device is never kept waiting.
+   * Takes one optimizer step. The first one is recorded as it goes, the second is captured, all others replay it: the same
+   * dispatches on new batches. Losses come back some steps later, so that the device is never kept waiting.
    * @returns the records that have become known
    * @throws {NotFiniteError} when a loss is not a number, naming its iteration; {DeviceLostError}, {OutOfMemoryError}
    */
   async step(): Promise<LossRecord[]> {
-    const { accumulate, clipNorm, clipValue } = this.recipe.gradients;
     const lr = this.#schedule.rate(this.iteration);
-    const losses = Array.from({ length: accumulate }, () => this.#pass(accumulate));
-    this.engine.during('update', () => {
-      if (clipValue > 0) clipByValue(this.engine, this.#optimizer.gradients(), clipValue);
-      if (clipNorm > 0) clipByNorm(this.engine, this.#optimizer.gradients(), clipNorm);
-      this.#optimizer.lr = lr;
-      this.#optimizer.step();
-      this.iteration++;
-      this.#ema?.update(this.iteration);
-    });
+    this.#optimizer.lr = lr;
+    const first = this.#losses.count;
+    this.#feed();
+    this.#advance();
     this.engine.commands.submit();
-    this.#inFlight.push({ iteration: this.iteration, lr, losses });
+    this.iteration++;
+    this.#pending.push({ iteration: this.iteration, lr, first });
     const windowEnds = this.#schedule.observe && this.iteration % this.recipe.schedule.window === 0;
-    return this.#settle(windowEnds ? 0 : IN_FLIGHT);
+    const full = (this.#pending.length + 1) * this.recipe.gradients.accumulate > this.#losses.capacity;
+    if (windowEnds || full || performance.now() - this.#readAt > READ_EVERY_MS) this.#read();
+    return this.#settle(windowEnds ? 0 : READS_IN_FLIGHT);
   }
 
   /** Waits until the device has done all steps. */
   drain(): Promise<LossRecord[]> {
+    this.#read();
     return this.#settle(0);
   }
 
@@ -178,7 +201,7 @@ export class Trainer {
   restore({ tensors, progress }: TrainerState): void {
     this.net.loadStateDict(part(tensors, 'net'));
     this.#optimizer.loadStateDict(part(tensors, 'optimizer'), progress.iteration);
-    this.#ema?.loadStateDict(part(tensors, 'ema'));
+    this.#ema?.loadStateDict(part(tensors, 'ema'), progress.iteration);
     this.iteration = progress.iteration;
     this.samples.restore(progress.sampler);
     this.#noise.counter = progress.noise;
@@ -186,6 +209,7 @@ export class Trainer {
     this.#recent = [...progress.recent];
     this.#window = [...progress.window];
     this.engine.choices = progress.kernels;
+    this.#forget(); // other kernels may be preferred now
   }
 
   /** Tensors that stay from step to step, beside the parameters, under their names in a checkpoint. */
@@ -195,54 +219,110 @@ export class Trainer {
   }
 
   dispose(): void {
+    this.#forget();
+    for (const { x, target } of this.#batches) for (const tensor of [x, target]) tensor.release();
+    this.#share.release();
+    this.#losses.dispose();
     this.#optimizer.dispose();
     this.#ema?.dispose();
     this.net.dispose();
   }
 
-  /** One forward and backward pass; the gradients add up in the parameters. */
-  #pass(accumulate: number): Promise<number> {
+  /** Draws the batches of a step and writes them where the step reads them. */
+  #feed(): void {
     const { engine, recipe } = this;
-    const batch = this.samples.next(recipe.data.batch);
+    for (let pass = 0; pass < recipe.gradients.accumulate; pass++) {
+      const { lr, lrShape, hr, hrShape } = this.samples.next(recipe.data.batch);
+      const make = () => ({ x: engine.empty(lrShape), target: engine.empty(hrShape) });
+      this.#batches[pass] ??= engine.lasting(make);
+      engine.write(this.#batches[pass].x, lr);
+      engine.write(this.#batches[pass].target, hr);
+    }
+  }
+
+  /** Brings a step onto the device, with as little JavaScript as has to be. */
+  #advance(): void {
+    if (this.#replay) this.#replay.run();
+    else if (this.#warm && this.replays) {
+      this.#replay = Replay.capture(this.engine, () => this.#work());
+      this.engine.memory.trim(); // what the first step left behind
+    } else this.#work();
+    this.#warm = true;
+  }
+
+  #forget(): void {
+    this.#replay?.dispose();
+    this.#replay = undefined;
+    this.#warm = false;
+  }
+
+  /** All that a step does on the device. */
+  #work(): undefined {
+    const { engine } = this;
+    const { clipNorm, clipValue } = this.recipe.gradients;
+    for (const { x, target } of this.#batches) this.#pass(x, target);
+    engine.during('update', () => {
+      if (clipValue > 0) clipByValue(engine, this.#optimizer.gradients(), clipValue);
+      if (clipNorm > 0) clipByNorm(engine, this.#optimizer.gradients(), clipNorm);
+      this.#optimizer.step();
+      this.#ema?.update();
+    });
+  }
+
+  /** One forward and backward pass; the gradients add up in the parameters. */
+  #pass(x: Tensor, target: Tensor): void {
+    const { engine, recipe } = this;
     using scope = engine.scope();
     using tape = engine.record();
-    const x = engine.tensor(batch.lrShape, batch.lr);
-    const target = engine.tensor(batch.hrShape, batch.hr);
     const loss = engine.during('forward', () => {
       const y = this.net.forward(x);
       const loss = lossOf(recipe, y, target);
-      for (const done of [x, y, target]) scope.release(done); // the tape holds them for as long as gradients need them
+      scope.release(y); // the tape holds it for as long as gradients need it
       return loss;
     });
-    const share = accumulate > 1 ? engine.tensor(loss.shape, [1 / accumulate]) : undefined;
-    engine.during('backward', () => tape.backward(loss, share));
-    const value = loss.item();
-    value.catch(() => {}); // awaited some steps later; until then a failure is not unhandled
-    return value;
+    engine.during('backward', () => tape.backward(loss, engine.view(this.#share, loss.shape)));
+    this.#losses.put(loss);
   }
 
-  /** Takes back losses until at most `most` steps are under way. */
+  /** Asks for the losses that are still on the device. */
+  #read(): void {
+    if (this.#pending.length === 0) return;
+    const values = this.#losses.read();
+    values.catch(() => {}); // awaited some steps later; until then a failure is not unhandled
+    this.#reads.push({ steps: this.#pending, values });
+    this.#pending = [];
+    this.#readAt = performance.now();
+  }
+
+  /** Takes back losses until at most `most` reads are under way. */
   async #settle(most: number): Promise<LossRecord[]> {
     const records: LossRecord[] = [];
-    while (this.#inFlight.length > most) {
-      const { iteration, lr, losses } = this.#inFlight.shift()!;
-      const values = await Promise.all(losses);
-      const loss = values.reduce((a, b) => a + b, 0) / values.length;
-      if (!Number.isFinite(loss)) {
-        throw new NotFiniteError(
-          `iteration ${iteration}: the loss is ${loss}. A smaller optimizer.lr, or gradients.clipNorm=1, may help`,
-        );
-      }
-      this.lastLoss = loss;
-      this.#recent.push(loss);
-      if (iteration % this.recipe.log.every === 0) {
-        const sum = this.#recent.reduce((a, b) => a + b, 0);
-        records.push({ iteration, loss: sum / this.#recent.length, lr });
-        this.#recent = [];
-      }
-      this.#observe(iteration, loss);
+    while (this.#reads.length > most) {
+      const { steps, values } = this.#reads.shift()!;
+      const ring = await values;
+      for (const step of steps) this.#take(step, ring, records);
     }
     return records;
+  }
+
+  /** Learns of the loss of one step. */
+  #take({ iteration, lr, first }: Pending, ring: Float32Array, records: LossRecord[]): void {
+    const { accumulate } = this.recipe.gradients;
+    const passes = Array.from({ length: accumulate }, (_, i) => ring[(first + i) % ring.length]);
+    const loss = passes.reduce((a, b) => a + b, 0) / accumulate;
+    if (!Number.isFinite(loss)) {
+      throw new NotFiniteError(
+        `iteration ${iteration}: the loss is ${loss}. A smaller optimizer.lr, or gradients.clipNorm=1, may help`,
+      );
+    }
+    this.lastLoss = loss;
+    this.#recent.push(loss);
+    if (iteration % this.recipe.log.every === 0) {
+      const sum = this.#recent.reduce((a, b) => a + b, 0);
+      records.push({ iteration, loss: sum / this.#recent.length, lr });
+      this.#recent = [];
+    }
+    this.#observe(iteration, loss);
   }
 
   #observe(iteration: number, loss: number): void {

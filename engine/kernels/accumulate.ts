@@ -11,9 +11,14 @@ export function accumulate(a: Tensor, b: Tensor): Tensor {
   return out;
 }
 
-/** A tensor of its own with the same values. */
-export function copy(x: Tensor): Tensor {
-  const out = x.engine.empty(x.shape, x.layout);
+/** sum += x. */
+export function addInto(sum: Tensor, x: Tensor): Tensor {
+  x.engine.run(kernel, 'add_into', { bind: { a: x, out: sum }, threads: sum.bytes / 16, flops: sum.bytes / 4 });
+  return sum;
+}
+
+/** The same values in `out`: a tensor of its own if none is given. */
+export function copy(x: Tensor, out = x.engine.empty(x.shape, x.layout)): Tensor {
   x.engine.run(kernel, 'copy', { bind: { a: x, out }, threads: out.bytes / 16 });
   return out;
 }

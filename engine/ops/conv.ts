@@ -87,9 +87,9 @@ function convolution(name: string, axes: 2 | 3) {
           const w = transposeFilter(engine, weight, window.groups);
           return spread(engine, { x: dy, w, out: shapes.input, window, ci: co, co: ci, label: `${name}.dx` });
         },
-        weight: () =>
-          weightGradient(engine, { x: input, dense: dy, shape: shapes.weight, window, label: `${name}.dw` }),
-        bias: () => biasGradient(engine, dy),
+        weight: (into) =>
+          weightGradient(engine, { x: input, dense: dy, shape: shapes.weight, window, label: `${name}.dw`, into }),
+        bias: (into) => biasGradient(engine, dy, into),
       };
     },
     flops: ({ weight }, _, out) => (2 * size(out) * size(weight)) / weight[0],

@@ -52,9 +52,9 @@ function transposed(name: string, axes: 2 | 3) {
       return {
         input: () =>
           slide(engine, { x: dy, w: weight, out: shapes.input, window, ci: co, co: ci, label: `${name}.dx` }),
-        weight: () =>
-          weightGradient(engine, { x: dy, dense: input, shape: shapes.weight, window, label: `${name}.dw` }),
-        bias: () => biasGradient(engine, dy),
+        weight: (into) =>
+          weightGradient(engine, { x: dy, dense: input, shape: shapes.weight, window, label: `${name}.dw`, into }),
+        bias: (into) => biasGradient(engine, dy, into),
       };
     },
     flops: ({ input, weight }) => 2 * (size(input) / input[1]) * size(weight),

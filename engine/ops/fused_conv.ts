@@ -62,10 +62,18 @@ function fused(name: string, axes: 2 | 3) {
       });
       return {
         input: () => (slope ? scale(input, slope, dx(), 'prelu.dx') : dx()),
-        weight: () =>
-          weightGradient(engine, { x: input, slope, dense: deep(), shape: shapes.weight, window, label: `${name}.dw` }),
-        bias: () => biasGradient(engine, deep()),
-        slope: () => slopeGradient(input, shapes.slope!, dx()),
+        weight: (into) =>
+          weightGradient(engine, {
+            x: input,
+            slope,
+            dense: deep(),
+            shape: shapes.weight,
+            window,
+            label: `${name}.dw`,
+            into,
+          }),
+        bias: (into) => biasGradient(engine, deep(), into),
+        slope: (into) => slopeGradient(input, shapes.slope!, dx(), into),
         residual: () => before(),
       };
     },

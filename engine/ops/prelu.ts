@@ -24,7 +24,7 @@ export function scale(x: Tensor, slope: Tensor, v: Tensor, label: string): Tenso
 }
 
 /** Gradient of the slopes: Σ dy·min(x, 0) over batch and positions, or over everything for a single slope. */
-export function slopeGradient(x: Tensor, slope: Shape, dy: Tensor): Tensor {
+export function slopeGradient(x: Tensor, slope: Shape, dy: Tensor, into?: Tensor): Tensor {
   const { engine } = x;
   const C4 = quads(x.shape);
   const chunks = Math.ceil(x.bytes / 16 / C4 / CHUNK);
@@ -37,7 +37,7 @@ export function slopeGradient(x: Tensor, slope: Shape, dy: Tensor): Tensor {
     flops: x.bytes / 2,
     label: 'prelu.dw',
   });
-  const out = engine.empty(slope);
+  const out = into ?? engine.empty(slope);
   if (shared(slope)) {
     using sum = engine.raw(16);
     sumMiddle(engine, part, { outer: 1, middle: chunks * C4, inner: 1 }, sum);
@@ -65,7 +65,7 @@ export const prelu = defineOp({
   saves: ['input', 'weight'],
   backward: (dy, { input: x, weight }) => ({
     input: () => scale(x, weight, dy, 'prelu.dx'),
-    weight: () => slopeGradient(x, weight.shape, dy),
+    weight: (into) => slopeGradient(x, weight.shape, dy, into),
   }),
   flops: ({ input }) => size(input),
 });

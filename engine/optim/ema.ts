@@ -1,7 +1,8 @@
 import wgsl from '../../shaders/ema.wgsl';
-import { Kernel } from '../kernel.ts';
+import { Kernel, Varying } from '../kernel.ts';
 import type { HostTensor, Module, StateDict } from '../nn/module.ts';
 import type { Tensor } from '../tensor.ts';
+import { Flat } from './flat.ts';
 
 const kernel = new Kernel('ema', wgsl);
 
@@ -10,28 +11,34 @@ const kernel = new Kernel('ema', wgsl);
  * steps d is smaller, (1 + t) / (10 + t), so that the first weights are soon forgotten. Polyak, Juditsky 1992.
  */
 export class Ema {
-  readonly #weights: [name: string, weight: Tensor][];
-  readonly #averages: Tensor[];
+  /** Updates so far. */
+  steps = 0;
+  readonly #names: string[];
+  readonly #weights: Flat;
+  readonly #averages: Flat;
 
   constructor(
     module: Module,
     readonly decay: number,
   ) {
-    this.#weights = [...module.namedParameters()];
-    this.#averages = this.#weights.map(([, { engine, shape, layout }]) =>
-      engine.parameter(shape, new Float32Array(shape.reduce((a, b) => a * b, 1)), layout),
-    );
-    this.#run('update', 0);
+    const parameters = module.parameters();
+    this.#names = [...module.namedParameters()].map(([name]) => name);
+    this.#weights = Flat.parameters(module);
+    this.#averages = Flat.zeros(parameters[0].engine, 'averages', parameters);
+    this.#run('update', () => 0);
   }
 
-  /** After optimizer step t = 1, 2, ... */
-  update(t: number): void {
-    this.#run('update', Math.min(this.decay, (1 + t) / (10 + t)));
+  /** After each step of the optimizer. */
+  update(): void {
+    this.#run('update', () => {
+      const t = ++this.steps; // a replayed step counts too
+      return Math.min(this.decay, (1 + t) / (10 + t));
+    });
   }
 
   /** Exchanges weights and averages, without loss of a bit: once to use the averages, once to train on. */
   swap(): void {
-    this.#run('swap', 0);
+    this.#run('swap', () => 0);
   }
 
   async stateDict(): Promise<StateDict> {
@@ -40,26 +47,28 @@ export class Ema {
     return dict;
   }
 
-  /** The dictionary must fit, as the module's own must. */
-  loadStateDict(dict: ReadonlyMap<string, HostTensor>): void {
-    for (const [i, [name, { engine }]] of this.#weights.entries())
-      engine.write(this.#averages[i], dict.get(name)!.data);
+  /** The dictionary must fit, as the module's own must. @param steps updates so far */
+  loadStateDict(dict: ReadonlyMap<string, HostTensor>, steps: number): void {
+    for (const [name, average] of this.averages()) average.engine.write(average, dict.get(name)!.data);
+    this.steps = steps;
   }
 
   /** By the weights' names. */
   *averages(): Generator<[name: string, average: Tensor]> {
-    for (const [i, [name]] of this.#weights.entries()) yield [name, this.#averages[i]];
+    for (const [i, name] of this.#names.entries()) yield [name, this.#averages.tensors[i]];
   }
 
   dispose(): void {
-    for (const average of this.#averages) average.release();
+    this.#weights.dispose();
+    this.#averages.dispose();
   }
 
-  #run(entry: 'update' | 'swap', decay: number): void {
-    for (const [i, [, weight]] of this.#weights.entries()) {
-      const bind = { weight, average: this.#averages[i] };
+  #run(entry: 'update' | 'swap', decay: () => number): void {
+    const uniforms = new Varying(() => ({ decay: decay() }));
+    for (const [i, weight] of this.#weights.pieces.entries()) {
+      const bind = { weight, average: this.#averages.pieces[i] };
       const flops = entry === 'update' ? (3 * weight.bytes) / 4 : 0;
-      weight.engine.run(kernel, entry, { bind, uniforms: { decay }, threads: weight.bytes / 16, flops });
+      weight.engine.run(kernel, entry, { bind, uniforms, threads: weight.bytes / 16, flops });
     }
   }
 }

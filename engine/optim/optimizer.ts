@@ -3,14 +3,20 @@ import { FormatError, shapeText } from '../errors.ts';
 import { type Kernel, type Uniforms, Varying } from '../kernel.ts';
 import type { HostTensor, Module, StateDict } from '../nn/module.ts';
 import type { Tensor } from '../tensor.ts';
+import { Flat } from './flat.ts';
 
-/** Changes a module's parameters along their gradients. Slots (moments, velocities) lie beside each parameter. */
+/**
+ * Changes a module's parameters along their gradients. Parameters, gradients and slots (moments, velocities) lie flat in
+ * memory, so that one dispatch updates everything.
+ */
 export abstract class Optimizer {
   /** Steps taken. */
   steps = 0;
   readonly #names: string[];
-  readonly #parameters: Tensor[];
-  readonly #slots: Tensor[][];
+  readonly #parameters: readonly Tensor[];
+  readonly #weights: Flat;
+  readonly #gradients: Flat;
+  readonly #slots: Flat[];
   protected readonly engine: Engine;
 
   constructor(
@@ -24,11 +30,10 @@ export abstract class Optimizer {
     this.#names = named.map(([name]) => name);
     this.#parameters = named.map(([, p]) => p);
     this.engine = this.#parameters[0].engine;
-    this.#slots = this.#parameters.map((p) =>
-      slotNames.map(() =>
-        this.engine.parameter(p.shape, new Float32Array(p.shape.reduce((a, b) => a * b, 1)), p.layout),
-      ),
-    );
+    this.#weights = Flat.parameters(module);
+    this.#gradients = Flat.zeros(this.engine, 'gradients', this.#parameters);
+    this.#slots = slotNames.map((slot) => Flat.zeros(this.engine, `optimizer ${slot}`, this.#parameters));
+    for (const [i, p] of this.#parameters.entries()) p.gradHome = this.#gradients.tensors[i];
   }
 
   /** Floating-point operations for each value of a parameter. */
@@ -40,19 +45,40 @@ export abstract class Optimizer {
   /** One step along the gradients that are there; parameters without one stay. Gradients are given back. */
   step(): void {
     const uniforms = new Varying(() => this.hyper(++this.steps)); // a replayed step counts too
-    this.#parameters.forEach((weight, i) => {
-      if (!weight.grad) return;
-      const slots = Object.fromEntries(this.slotNames.map((name, s) => [name, this.#slots[i][s]]));
-      const bind = { grad: weight.grad, weight, ...slots };
+    const update = (weight: Tensor, grad: Tensor, slots: readonly Tensor[]) => {
+      const bind = { grad, weight, ...Object.fromEntries(this.slotNames.map((name, s) => [name, slots[s]])) };
       const flops = (this.flops * weight.bytes) / 4;
       this.engine.run(this.kernel, 'step', { bind, uniforms, threads: weight.bytes / 16, flops });
-      weight.setGrad(undefined);
-    });
+    };
+    if (this.#complete()) {
+      for (const [i, weights] of this.#weights.pieces.entries()) {
+        update(
+          weights,
+          this.#gradients.pieces[i],
+          this.#slots.map(({ pieces }) => pieces[i]),
+        );
+      }
+    } else {
+      for (const [i, p] of this.#parameters.entries()) {
+        if (p.grad)
+          update(
+            p,
+            p.grad,
+            this.#slots.map(({ tensors }) => tensors[i]),
+          );
+      }
+    }
+    for (const p of this.#parameters) p.setGrad(undefined);
   }
 
-  /** Gradients by parameter, for clipping. */
-  gradients(): Tensor[] {
-    return this.#parameters.flatMap((p) => p.grad ?? []);
+  /** The gradients that are there, for clipping: in one piece if there is one for every parameter. */
+  gradients(): readonly Tensor[] {
+    return this.#complete() ? this.#gradients.pieces : this.#parameters.flatMap((p) => p.grad ?? []);
+  }
+
+  /** Whether every parameter has its gradient, in the place kept for it. */
+  #complete(): boolean {
+    return this.#parameters.every((p, i) => p.grad && p.grad === this.#gradients.tensors[i]);
   }
 
   /** Slots by "slot.parameter"; the step count is the caller's to keep beside them. */
@@ -77,13 +103,14 @@ export abstract class Optimizer {
   }
 
   dispose(): void {
-    for (const slot of this.#slots.flat()) slot.release();
+    for (const p of this.#parameters) p.gradHome = undefined;
+    for (const flat of [this.#weights, this.#gradients, ...this.#slots]) flat.dispose();
   }
 
   /** By "slot.parameter". */
   *slots(): Generator<[name: string, slot: Tensor]> {
     for (const [i, name] of this.#names.entries()) {
-      for (const [s, slot] of this.slotNames.entries()) yield [`${slot}.${name}`, this.#slots[i][s]];
+      for (const [s, slot] of this.slotNames.entries()) yield [`${slot}.${name}`, this.#slots[s].tensors[i]];
     }
   }
 }

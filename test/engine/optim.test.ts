@@ -2,6 +2,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
 import { FormatError } from '../../engine/errors.ts';
 import { Module } from '../../engine/nn/module.ts';
+import { mul } from '../../engine/ops/binary.ts';
+import { sum } from '../../engine/ops/sum.ts';
 import { Adam } from '../../engine/optim/adam.ts';
 import { clipByNorm, clipByValue } from '../../engine/optim/clip.ts';
 import { cosineRate, plateauRate, stepRate } from '../../engine/optim/schedule.ts';
@@ -74,6 +76,36 @@ describe('optimizers', () => {
     }
     const got = await net.weight.read();
     for (const [i, value] of w.entries()) expect(got[i]).toBeCloseTo(value, 5);
+  });
+
+  it('update all parameters in one dispatch where each has its gradient, and those alone that have one', async () => {
+    class Pair extends Module {
+      readonly a: Tensor = engine.parameter([3], [1, 2, 3]);
+      readonly b: Tensor = engine.parameter([5, 2], new Float32Array(10).fill(1));
+      forward(): Tensor {
+        return this.a;
+      }
+    }
+    const net = new Pair();
+    const { live } = engine.memory.stats();
+    const sgd = new Sgd(net, { lr: 1 });
+    const step = (...losses: (() => Tensor)[]) =>
+      engine.profile(() => {
+        using _scope = engine.scope();
+        using tape = engine.record();
+        for (const loss of losses) tape.backward(loss());
+        sgd.step();
+      });
+    const count = (times: { label: string }[]) => times.filter(({ label }) => label === 'sgd.step').length;
+    const [a, b] = [() => sum(net.a), () => sum(mul(net.b, net.b))];
+    expect(count(await step(a, b))).toBe(1);
+    expect([...(await net.a.read()), ...(await net.b.read())]).toEqual([0, 1, 2, ...new Array(10).fill(-1)]);
+    expect(count(await step(a))).toBe(1);
+    expect([...(await net.a.read()), ...(await net.b.read())]).toEqual([-1, 0, 1, ...new Array(10).fill(-1)]);
+    expect(sgd.gradients()).toEqual([]);
+    sgd.dispose();
+    net.dispose();
+    expect(engine.memory.stats().live).toBeLessThan(live);
   });
 
   it('clips by the norm of all gradients together, and by value', async () => {

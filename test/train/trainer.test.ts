@@ -73,6 +73,14 @@ describe('a tiny run', () => {
     expect(engine.memory.stats().live).toBeLessThan(live);
   });
 
+  test('steps replayed and steps made anew give the same bytes', async () => {
+    const recipe = tinyRecipe(...everything);
+    const [replayed, made] = [trainerOf(recipe), new Trainer(engine, recipe, sampler(recipe), false)];
+    trainers.push(made);
+    expect(await steps(replayed, 20)).toEqual(await steps(made, 20));
+    expect(bytes(await replayed.state())).toBe(bytes(await made.state()));
+  });
+
   test('accumulated passes equal one large batch', async () => {
     const twice = trainerOf(tinyRecipe('gradients.accumulate=2', 'data.batch=1', 'optimizer.name=sgd'));
     const once = trainerOf(tinyRecipe('gradients.accumulate=1', 'data.batch=2', 'optimizer.name=sgd'));

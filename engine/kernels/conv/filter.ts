@@ -10,9 +10,9 @@ const kernel = new Kernel('filter_transpose', wgsl);
  * @param w (last·groups, inner, taps...) @param reverse also takes the taps in reverse order
  * @returns (inner·groups, last, taps...)
  */
-export function transposeFilter(engine: Engine, w: Tensor, groups: number, reverse = false): Tensor {
+export function transposeFilter(engine: Engine, w: Tensor, groups: number, reverse = false, into?: Tensor): Tensor {
   const [a, b, ...taps] = w.shape;
-  const out = engine.empty([b * groups, a / groups, ...taps], 'filter');
+  const out = into ?? engine.empty([b * groups, a / groups, ...taps], 'filter');
   const constants = { A: a / groups, B: b, GROUPS: groups, TAPS: size(taps), REVERSE: reverse };
   engine.run(kernel, 'exchange', { bind: { w, out }, constants, threads: out.bytes / 16 });
   return out;

@@ -6,11 +6,12 @@ import { transposeFilter } from './filter.ts';
 import { type Vec3, volume, type Window } from './geometry.ts';
 import { type CorrelateVariant, type Correlation, slopesOf } from './phase.ts';
 import { direct } from './variants/dw-direct.ts';
+import { matrix } from './variants/dw-matrix.ts';
 import { rows } from './variants/dw-rows.ts';
 import { tiled } from './variants/dw-tiled.ts';
 
 /** In the order of preference where none was measured. */
-const variants: readonly CorrelateVariant[] = [rows, tiled, direct];
+const variants: readonly CorrelateVariant[] = [rows, tiled, direct, matrix];
 
 export interface WeightGradient {
   /** What the window slides over. */
@@ -23,6 +24,8 @@ export interface WeightGradient {
   readonly shape: Shape;
   readonly window: Window;
   readonly label: string;
+  /** Where the result is to lie. */
+  readonly into?: Tensor;
 }
 
 /** Gradient of the filter, in its own layout: Σ over positions o of dense[o][a] · x[o·stride - padding + k·dilation][b]. */
@@ -34,18 +37,18 @@ export function weightGradient(engine: Engine, gradient: WeightGradient): Tensor
   const still = window.groups === 1 && window.stride.every((s) => s === 1);
   if (still && !slope && padded(a) === 4 && padded(b) > 4) {
     const padding = window.padding.map((p, i) => window.dilation[i] * (window.kernel[i] - 1) - p) as unknown as Vec3;
-    const exchanged = { x: dense, dense: x, shape: [b, a, ...taps], window: { ...window, padding } };
-    return transposeFilter(engine, correlate(engine, { ...gradient, ...exchanged }), 1, true);
+    const exchanged = { x: dense, dense: x, shape: [b, a, ...taps], window: { ...window, padding }, into: undefined };
+    return transposeFilter(engine, correlate(engine, { ...gradient, ...exchanged }), 1, true, gradient.into);
   }
   return correlate(engine, gradient);
 }
 
-function correlate(engine: Engine, { x, slope, dense, shape, window, label }: WeightGradient): Tensor {
+function correlate(engine: Engine, { x, slope, dense, shape, window, label, into }: WeightGradient): Tensor {
   const batch = x.shape[0];
   const grid = volume(dense.shape);
   const [a, b] = [shape[0] / window.groups, shape[1]];
   const taps = size(window.kernel);
-  const out = engine.empty(shape, 'filter');
+  const out = into ?? engine.empty(shape, 'filter');
   const correlation: Correlation = {
     engine,
     x,
@@ -77,9 +80,9 @@ function correlate(engine: Engine, { x, slope, dense, shape, window, label }: We
 }
 
 /** Σ over batch and positions: the gradient of a bias (C). */
-export function biasGradient(engine: Engine, dy: Tensor): Tensor {
+export function biasGradient(engine: Engine, dy: Tensor, into?: Tensor): Tensor {
   const channels = dy.shape[1];
-  const out = engine.empty([channels]);
+  const out = into ?? engine.empty([channels]);
   const inner = padded(channels) / 4;
   sumMiddle(engine, dy, { outer: 1, middle: dy.bytes / 16 / inner, inner }, out);
   return out;
