@@ -6,11 +6,12 @@ import { type Convolution, type GatherVariant, type Phase, slopesOf } from './ph
 import { direct } from './variants/direct.ts';
 import { rows } from './variants/rows.ts';
 import { strip } from './variants/strip.ts';
+import { subgroup } from './variants/subgroup.ts';
 import { tiled } from './variants/tiled.ts';
 import { winograd } from './variants/winograd.ts';
 
 /** In the order of preference where none was measured. */
-const variants: readonly GatherVariant[] = [strip, rows, tiled, direct, winograd];
+const variants: readonly GatherVariant[] = [strip, subgroup, rows, tiled, direct, winograd];
 
 /** Slides the window over x: a convolution, or the input gradient of a transposed one. */
 export function slide(engine: Engine, conv: Convolution): Tensor {

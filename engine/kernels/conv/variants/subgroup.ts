@@ -1,0 +1,30 @@
+import wgsl from '../../../../shaders/conv.subgroup.wgsl';
+import { fold } from '../../../engine.ts';
+import { Kernel } from '../../../kernel.ts';
+import { ceilDiv } from '../geometry.ts';
+import type { GatherVariant } from '../phase.ts';
+
+const kernel = new Kernel('conv.subgroup', wgsl);
+
+/** Lanes of a subgroup along channels and positions, inputs handed on by shuffles: for adapters with subgroups of eight. */
+export const subgroup: GatherVariant = {
+  name: 'subgroup',
+  plan({ engine, conv: { ci, window }, positions, ci4, co4, fused, run }) {
+    const [smallest, largest] = engine.caps.subgroupSize;
+    if (window.groups > 1 || smallest !== 8 || largest !== 8) return undefined;
+    const LC = co4 > 4 ? 8 : co4 > 2 ? 4 : 2;
+    const REGS = LC === 2 ? 8 : 24 / LC;
+    const [gx, gy] = fold(positions, 8 * REGS);
+    const constants = {
+      ...fused,
+      X: ci === 1 ? 'f32' : 'vec4f',
+      REAL: Math.min(ci, 4),
+      CI4: ci4,
+      CO4: co4,
+      LC,
+      REGS,
+    } as const;
+    const grid = [gx, gy, ceilDiv(co4, LC)] as const;
+    return (label) => engine.run(kernel, 'gather', { ...run, label, constants, grid });
+  },
+};
