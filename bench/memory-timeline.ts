@@ -1,16 +1,19 @@
 import type { Place } from '../engine/commands.ts';
 import type { Engine, MemoryWatcher } from '../engine/engine.ts';
 import { shapeText } from '../engine/errors.ts';
+import type { Block } from '../engine/memory.ts';
 import type { Shape, Storage, Tensor } from '../engine/tensor.ts';
 
 /** What memory is for. Activations are what the forward pass leaves for the backward pass; temporaries all that dies sooner. */
 export const CATEGORIES = ['parameters', 'optimizer', 'gradients', 'activations', 'temporaries', 'other'] as const;
 export type Category = (typeof CATEGORIES)[number];
 
-/** One tensor, or scratch memory, of a step. Moments count the dispatches that were recorded before them. */
+/** A tensor, or scratch memory, or tensors that lie in one buffer. Moments count the dispatches recorded before them. */
 export interface Held {
   /** A parameter's name, or the op that made it with layer and shape. */
   readonly name: string;
+  /** Tensors with names of their own, and their bytes. */
+  readonly parts: ReadonlyMap<string, number>;
   readonly category: Category;
   readonly shape: Shape | undefined;
   /** What kernels bind, and what the pool took for it. */
@@ -23,7 +26,7 @@ export interface Held {
   readonly freed: number;
   /** The first and the last dispatch that binds it. */
   readonly uses: readonly [first: number, last: number] | undefined;
-  /** There before the step, and after it. */
+  /** There before the step and after it, with values that count. */
   readonly stays: boolean;
 }
 
@@ -71,7 +74,7 @@ interface Event {
  * `using log = new MemoryLog(engine)`, before what is to be followed is built.
  */
 export class MemoryLog implements MemoryWatcher {
-  readonly #alive = new Map<Storage, Mutable>();
+  readonly #alive = new Map<Block, Mutable>(); // by block, as slices of a storage are storages too
   readonly #baseBytes: number;
   #entries: Mutable[] = [];
   #events: Event[] = [];
@@ -88,8 +91,8 @@ export class MemoryLog implements MemoryWatcher {
   /** Names what stays, and through the parameters their gradients. */
   name(parameters: () => Iterable<[string, Tensor]>, slots: Iterable<[string, Tensor]>): void {
     this.#parameters = parameters;
-    for (const [name, { storage }] of parameters()) this.#call(storage, 'parameters', name);
-    for (const [name, { storage }] of slots) this.#call(storage, 'optimizer', name);
+    for (const [name, tensor] of parameters()) this.#call(tensor, 'parameters', name);
+    for (const [name, tensor] of slots) this.#call(tensor, 'optimizer', name);
   }
 
   begin(): void {
@@ -97,9 +100,9 @@ export class MemoryLog implements MemoryWatcher {
     this.#dispatches = 0;
     this.#phase = '';
     this.#before = this.engine.memory.stats().live;
-    for (const [storage, { category, ...entry }] of this.#alive) {
+    for (const [block, { category, ...entry }] of this.#alive) {
       const kept = category === 'temporaries' ? 'other' : category; // tables and the like
-      this.#alive.set(storage, { ...entry, category: kept, born: -1, uses: undefined });
+      this.#alive.set(block, { ...entry, category: kept, born: -1, uses: undefined });
     }
     this.#entries = [...this.#alive.values()];
   }
@@ -107,7 +110,7 @@ export class MemoryLog implements MemoryWatcher {
   end(): MemoryTimeline {
     const staying = new Set<Held>(this.#alive.values());
     for (const entry of this.#entries) {
-      entry.stays = entry.born < 0 && staying.has(entry);
+      entry.stays = entry.born < 0 && staying.has(entry) && entry.category !== 'gradients';
       entry.freed = Math.min(entry.freed, this.#dispatches);
     }
     const points = this.#points();
@@ -126,19 +129,20 @@ export class MemoryLog implements MemoryWatcher {
   allocated(storage: Storage, shape?: Shape): void {
     const place = { ...this.engine.at };
     const entry: Mutable = {
-      ...{ name: nameOf(place, shape), category: 'temporaries', shape, place, stays: false, uses: undefined },
+      ...{ name: nameOf(place, shape), parts: new Map(), category: 'temporaries', shape, place },
+      ...{ stays: false, uses: undefined },
       ...{ bytes: storage.bytes, blockBytes: storage.block.bytes },
       ...{ born: this.#dispatches, freed: Number.POSITIVE_INFINITY },
     };
-    this.#alive.set(storage, entry);
+    this.#alive.set(storage.block, entry);
     this.#entries.push(entry);
     this.#events.push({ at: this.#dispatches, entry, bytes: entry.blockBytes });
   }
 
   released(storage: Storage): void {
-    const entry = this.#alive.get(storage);
+    const entry = this.#alive.get(storage.block);
     if (!entry) return; // older than this log
-    this.#alive.delete(storage);
+    this.#alive.delete(storage.block);
     entry.freed = this.#dispatches;
     this.#events.push({ at: this.#dispatches, entry, bytes: -entry.blockBytes });
   }
@@ -146,8 +150,8 @@ export class MemoryLog implements MemoryWatcher {
   used(storages: readonly Storage[]): void {
     const { phase } = this.engine.at;
     if (phase !== this.#phase) this.#enter(phase);
-    for (const storage of storages) {
-      const entry = this.#alive.get(storage);
+    for (const { block } of storages) {
+      const entry = this.#alive.get(block);
       if (entry) entry.uses = [entry.uses?.[0] ?? this.#dispatches, this.#dispatches];
     }
     this.#dispatches++;
@@ -164,14 +168,18 @@ export class MemoryLog implements MemoryWatcher {
       }
     }
     if (this.#phase === 'backward') {
-      for (const [name, { grad }] of this.#parameters()) if (grad) this.#call(grad.storage, 'gradients', `d ${name}`);
+      for (const [name, { grad }] of this.#parameters()) if (grad) this.#call(grad, 'gradients', `d ${name}`);
     }
     this.#phase = phase;
   }
 
-  #call(storage: Storage, category: Category, name: string): void {
-    const entry = this.#alive.get(storage);
-    if (entry) Object.assign(entry, { category, name });
+  #call({ storage, bytes }: Tensor, category: Category, partName: string): void {
+    const entry = this.#alive.get(storage.block);
+    if (!entry) return;
+    const parts = new Map([...entry.parts, [partName, bytes]]);
+    const [first, ...more] = parts.keys();
+    const name = more.length === 0 ? first : `${parts.size} in one: ${first} ... ${more.at(-1)}`;
+    Object.assign(entry, { category, parts, name });
   }
 
   /** One before the first event, and one after each. */

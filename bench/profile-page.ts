@@ -106,6 +106,10 @@ function peakText({ peakBytes, peakDuring, neededBytes, neededDuring, ...memory 
     ...[tensor.name, tensor.category, tensor.bornAt?.phase ?? 'before', tensor.idle ?? ''],
     ...[kib(tensor.bytes), kib(tensor.blockBytes), percent(tensor.blockBytes / peakBytes)],
   ]);
+  const inside = atPeak
+    .filter(({ parts: own }) => own.length > 1)
+    .flatMap(({ parts: own, category }) => own.map((part) => [part.name, category, kib(part.bytes)]));
+  const within = tableHtml(inside, { head: ['tensor', 'what for', 'KiB'], words: 2 });
   const uses = CATEGORIES.filter((category) => peakBy[category] > 0).map((category) => [
     category,
     mib(peakBy[category]),
@@ -117,7 +121,8 @@ last, in exactly its bytes, ${mib(neededBytes)} would do, in <code>${text(needed
     { head: ['of the peak', 'bytes', 'share'] },
   )}</div><div>${tableHtml(uses, { head: ['what for', 'bytes'] })}</div></div>
 <h3>What is alive at the peak</h3>
-${tableHtml(tensors, { head: ['tensor', 'what for', 'made in', 'idle', 'KiB', 'of blocks', 'of the peak'], words: 4 })}`;
+${tableHtml(tensors, { head: ['tensor', 'what for', 'made in', 'idle', 'KiB', 'of blocks', 'of the peak'], words: 4 })}
+${inside.length > 0 ? `<details><summary>Tensors that lie together in one buffer</summary>${within}</details>` : ''}`;
 }
 
 const number = (n: number): string => (n >= 100 ? n.toFixed(0) : n >= 10 ? n.toFixed(1) : n.toFixed(2));

@@ -107,12 +107,13 @@ export async function profileStep(
   { batch, tell = () => {}, ...options }: ProfileOptions & { readonly batch?: number } = {},
 ): Promise<Profile> {
   checkRecipe(recipe);
+  needClock(engine);
   const roof = options.roof ?? (await measureRoof(engine, tell));
   const samples = batch ?? affordableBatch(engine, recipe, roof, tell);
   const chosen: Recipe = { ...recipe, data: { ...recipe.data, batch: samples } };
   using log = new MemoryLog(engine);
   const source = new SyntheticSource(chosen);
-  const trainer = new Trainer(engine, chosen, source);
+  const trainer = new Trainer(engine, chosen, source, false); // a replay would hide what it does
   return await profile(engine, log, roof, tell, {
     ...{ what: 'training step', net: trainer.net, name: chosen.net.name, passes: chosen.gradients.accumulate },
     shape: source.next(samples).lrShape,
@@ -136,6 +137,7 @@ export async function profileInference(
   input: readonly [number, number, number, number],
   { tell = () => {}, ...options }: ProfileOptions = {},
 ): Promise<Profile> {
+  needClock(engine);
   const roof = options.roof ?? (await measureRoof(engine, tell));
   using log = new MemoryLog(engine);
   const net = buildNet(engine, recipe, new Noise(recipe.seed));
@@ -161,9 +163,13 @@ export function usualInput(engine: Engine, netName: string): [number, number, nu
   return engine.caps.fallback ? [window, 48, 48] : [window, 180, 320];
 }
 
-/** @throws {LimitError} when the adapter has no timestamps */
+function needClock({ caps }: Engine): void {
+  if (!caps.timestamps) throw new LimitError('profile: this adapter has no timestamp queries');
+}
+
+/** The adapter's best rates, and what a dispatch costs at least. @throws {LimitError} when the adapter has no timestamps */
 export async function measureRoof(engine: Engine, tell: Tell = () => {}): Promise<Roof> {
-  if (!engine.caps.timestamps) throw new LimitError('profile: this adapter has no timestamp queries');
+  needClock(engine);
   tell('measuring the peak rates of the adapter');
   const peak = await measurePeak(engine, { spend: 200 });
   const launchUs = await measureLaunch(engine);
@@ -327,9 +333,10 @@ export function profileFacts(profile: Profile, by: Grouping) {
       ...sums,
       liveBytes: memory.liveBytes,
       peakBy: memory.peak.by,
-      atPeak: tensors.map(({ name, category, shape, bytes, blockBytes, place, born, idle }) => {
+      atPeak: tensors.map(({ name, parts, category, shape, bytes, blockBytes, place, born, idle }) => {
         const bornAt = born < 0 ? null : { phase: place.phase || 'transfer', op: place.op, layer: place.layer };
-        return { name, category, shape, bytes, blockBytes, bornAt, idle: idle ? idleText(idle) : null };
+        const inside = Array.from(parts, ([part, own]) => ({ name: part, bytes: own }));
+        return { name, category, shape, bytes, blockBytes, bornAt, idle: idle ? idleText(idle) : null, parts: inside };
       }),
       timeline: memory.points.map(({ at, live }) => ({ us: momentOf(profile, at), live })),
     },

@@ -82,14 +82,10 @@ async function run(name: string, options: Options): Promise<void> {
 async function measured(recipe: Recipe, options: Options): Promise<Profile & { device: string }> {
   const { batch, inference, device } = options;
   const engine = await openEngine(device);
+  const shape = options.input ?? usualInput(engine, recipe.net.name);
   const profile = inference
-    ? await profileInference(
-        engine,
-        recipe,
-        [batch ?? 1, ...(options.input ?? usualInput(engine, recipe.net.name))],
-        note,
-      )
-    : await profileStep(engine, recipe, batch, note);
+    ? await profileInference(engine, recipe, [batch ?? 1, ...shape], { tell: note })
+    : await profileStep(engine, recipe, { batch, tell: note });
   return { ...profile, device: engine.caps.description };
 }
 
