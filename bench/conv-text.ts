@@ -1,5 +1,6 @@
 import type { ConvBench, ConvRow, Pass, Setting } from './conv.ts';
 import { margin, milliseconds, number, percent, times } from './format.ts';
+import { quantile } from './statistics.ts';
 
 export const passNames: Readonly<Record<Pass, string>> = {
   forward: 'forward',
@@ -17,15 +18,23 @@ export function formName({ form, k }: Pick<ConvRow, 'form' | 'k'>): string {
   return form === 'fused' ? `1x${k}x${k}, ${k}x1x1 fused` : names[form].join('x');
 }
 
-/** One sentence: does it pay off here? */
-export function headline({ comparisons }: ConvBench): string {
+/** Does it pay off here? And may the times be trusted? */
+export function headline({ comparisons, rows }: ConvBench): string {
   const training = comparisons.filter((c) => c.pass === 'training');
   const best = (c: (typeof training)[number]) => Math.max(c.obtained, c.obtainedFused ?? 0);
   const wins = training.filter((c) => best(c) > 1).length;
   const largest = training.reduce((a, b) => (a.fullMs >= b.fullMs ? a : b));
+  const doubt = quantile(
+    rows.map((row) => row.margin),
+    0.5,
+  );
+  const busy =
+    doubt > 0.1
+      ? ` The machine was busy: half of these times are uncertain by ${margin(doubt)} or more; repeat it.`
+      : '';
   return (
     `Separable is faster than full in ${wins} of ${training.length} settings, forward and backward. The heaviest, ` +
-    `${settingName(largest)}: ${times(largest.obtained)} unfused, ${times(largest.obtainedFused)} fused, of ${times(largest.promised)} that arithmetic promises.`
+    `${settingName(largest)}: ${times(largest.obtained)} unfused, ${times(largest.obtainedFused)} fused, of ${times(largest.promised)} that arithmetic promises.${busy}`
   );
 }
 

@@ -50,3 +50,15 @@ export function originOf(engine: Engine, peak: Peak, command: string): Origin {
     command,
   };
 }
+
+/** A result file: a line for each row, six digits for each number, which say all that a measurement knows. */
+export function resultText(result: object): string {
+  const rounded = (_: string, value: unknown) => (typeof value === 'number' ? Number(value.toPrecision(6)) : value);
+  const parts = Object.entries(result).map(([key, value]) => {
+    const text = Array.isArray(value)
+      ? `[\n${value.map((row) => `  ${JSON.stringify(row, rounded)}`).join(',\n')}\n ]`
+      : JSON.stringify(value, rounded);
+    return ` ${JSON.stringify(key)}: ${text}`;
+  });
+  return `{\n${parts.join(',\n')}\n}\n`;
+}

@@ -5,6 +5,7 @@ export interface Statistics {
   /** The median, and the quartiles around it. */
   readonly ms: number;
   readonly quartiles: readonly [number, number];
+  readonly fastest: number;
   readonly mean: number;
   readonly deviation: number;
   /** Half the 95 % confidence interval of the mean, as a share of it. */
@@ -61,6 +62,7 @@ export function statisticsOf(times: readonly number[]): Statistics {
 const middle = (times: readonly number[]) => ({
   ms: quantile(times, 0.5),
   quartiles: [quantile(times, 0.25), quantile(times, 0.75)] as const,
+  fastest: Math.min(...times),
   samples: times.length,
 });
 

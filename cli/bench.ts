@@ -1,4 +1,8 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { readResults } from '../bench/compare.ts';
+import { compareMarkdown, comparePage } from '../bench/compare-page.ts';
 import { benchConv, type ConvPlan, convPlan } from '../bench/conv.ts';
 import { convPage } from '../bench/conv-page.ts';
 import { comparisonTable, headline, rowTable } from '../bench/conv-text.ts';
@@ -6,12 +10,14 @@ import { margin, milliseconds, number, percent } from '../bench/format.ts';
 import { benchOps, type OpRow } from '../bench/ops.ts';
 import { benchOverhead, type OverheadRow } from '../bench/overhead.ts';
 import { measurePeak, type Peak } from '../bench/peak.ts';
-import { type Origin, originOf } from '../bench/result.ts';
+import { type Origin, originOf, resultText } from '../bench/result.ts';
 import { benchStep, type StepRow } from '../bench/step.ts';
 import type { Engine } from '../engine/engine.ts';
+import { UsageError } from '../engine/errors.ts';
 import { ops } from '../engine/ops/index.ts';
 import { writeFileAtomic } from '../io/atomic.ts';
-import { recipeNamed, recipes } from '../train/recipes.ts';
+import { projectFolder } from '../io/folders.ts';
+import { type Recipe, recipeNamed, recipes } from '../train/recipes.ts';
 import { type CommonOptions, lookUp, openEngine, report, shared, table } from './common.ts';
 import { startProgress } from './progress.ts';
 
@@ -37,6 +43,8 @@ interface Work {
   /** Is told the share of the work that is done. */
   readonly onProgress: (share: number) => void;
 }
+
+const resultsFolder = join(projectFolder, 'bench/results');
 
 export function register(program: Command): void {
   const bench = program
@@ -66,13 +74,17 @@ export function register(program: Command): void {
   });
 
   const operations = measuring(bench, 'ops', 'every operation, forward and every gradient')
-    .option('--only <ops>', 'some operations, separated by commas', (text) => text.split(',').map((op) => op.trim()))
+    .option('--only <ops>', 'some operations, separated by commas', operationNames)
     .action((options: Options & { only?: string[] }) => run('ops', options, (work) => everyOp(work, options)));
   shared(operations, { json: true, examples: ['subpixel bench ops --quick', 'subpixel bench ops --only conv3d,warp'] });
 
   const step = measuring(bench, 'step', 'training steps of a recipe: time, rate, memory')
-    .addOption(new Option('--recipe <names>', 'whose step, or several separated by commas').default('fstrn-small'))
-    .action((options: Options & { recipe: string }) => run('step', options, (work) => steps(work, options)));
+    .addOption(
+      new Option('--recipe <names>', 'whose step, or several separated by commas, or all')
+        .argParser(recipesNamed)
+        .default([recipes['fstrn-small']], 'fstrn-small'),
+    )
+    .action((options: Options & { recipe: Recipe[] }) => run('step', options, (work) => steps(work, options)));
   shared(step, {
     json: true,
     examples: ['subpixel bench step', 'subpixel bench step --recipe fstrn-small,fstrn --json'],
@@ -84,6 +96,16 @@ export function register(program: Command): void {
     'microseconds of JavaScript for a dispatch, recorded and replayed',
   ).action((options: Options) => run('overhead', options, dispatches));
   shared(overhead, { json: true, examples: ['subpixel bench overhead'] });
+
+  bench
+    .command('compare [files...]')
+    .description('put result files side by side, those of a shared work list too: README.md and a page with plots')
+    .option('--out <folder>', 'where to write README.md and index.html', resultsFolder)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ subpixel bench compare\n  $ subpixel bench compare a.json b.json --out /tmp/ab',
+    )
+    .action(compareFiles);
 }
 
 const measuring = (bench: Command, name: string, description: string): Command =>
@@ -103,13 +125,9 @@ async function run(what: string, options: ConvOptions, bench: (work: Work) => Pr
   const result = { bench: what, ...origin, ...json };
   report(options, result, () => `${heading(origin)}\n${text}`);
   // Shown first, lest a bad name lose it.
-  if (options.out) await writeFileAtomic(options.out, `${JSON.stringify(result, rounded, 1)}\n`);
+  if (options.out) await writeFileAtomic(options.out, resultText(result));
   if (options.html && page) await writeFileAtomic(options.html, await page(origin));
 }
-
-/** Six digits say all that a measurement knows. */
-const rounded = (_: string, value: unknown): unknown =>
-  typeof value === 'number' ? Number(value.toPrecision(6)) : value;
 
 function heading({ device, commit }: Origin): string {
   const { name, clock, peak } = device;
@@ -136,7 +154,6 @@ async function everyOp(
   { engine, peak, onProgress }: Work,
   { only, quick }: Options & { only?: string[] },
 ): Promise<Found> {
-  for (const op of only ?? []) lookUp('operation', op, ops);
   const rows = await benchOps(engine, peak, { only, quick, onProgress });
   const line = (r: OpRow) => [
     ...[
@@ -154,9 +171,8 @@ async function everyOp(
 
 async function steps(
   { engine, peak, onProgress }: Work,
-  { recipe, quick }: Options & { recipe: string },
+  { recipe: chosen, quick }: Options & { recipe: Recipe[] },
 ): Promise<Found> {
-  const chosen = recipe === 'all' ? Object.values(recipes) : recipe.split(',').map((name) => recipeNamed(name.trim()));
   const rows: StepRow[] = [];
   for (const [i, one] of chosen.entries()) {
     rows.push(await benchStep(engine, one, peak, quick ? { least: 3, spend: 0 } : undefined));
@@ -192,7 +208,34 @@ async function dispatches({ engine, onProgress }: Work): Promise<Found> {
   return { json: { rows }, text: table([head, ...rows.map(line)]) };
 }
 
+/** Files side by side; those of the repository if none are named. */
+async function compareFiles(named: readonly string[], { out }: { out: string }): Promise<void> {
+  const stored = async () => {
+    const names = await readdir(resultsFolder).catch(() => []);
+    return names
+      .filter((name) => name.endsWith('.json'))
+      .map((name) => join(resultsFolder, name))
+      .sort();
+  };
+  const files = named.length > 0 ? named : await stored();
+  if (files.length === 0) throw new UsageError('no result files: make some with subpixel bench conv --out conv.json');
+  const groups = await readResults(files);
+  await mkdir(out, { recursive: true });
+  await writeFileAtomic(join(out, 'README.md'), compareMarkdown(groups));
+  await writeFileAtomic(join(out, 'index.html'), await comparePage(groups));
+  process.stdout.write(`${join(out, 'README.md')}\n${join(out, 'index.html')}\n`);
+}
+
 // --- lists as commander parses them
+
+function operationNames(text: string): string[] {
+  const names = text.split(',').map((op) => op.trim());
+  for (const name of names) lookUp('operation', name, ops);
+  return names;
+}
+
+const recipesNamed = (text: string): Recipe[] =>
+  text === 'all' ? Object.values(recipes) : text.split(',').map((name) => recipeNamed(name.trim()));
 
 function wholeNumbers(text: string): number[] {
   return text.split(',').map((part) => {

@@ -8,7 +8,7 @@
  *   bare    true for a line without a mark at each point;
  *   colour  'blue', 'orange', 'green', 'purple', 'red', 'teal' or 'quiet', as the style has them for light and dark;
  *   notes   a text for each point, which the legend shows under the cursor.
- * names stand under the x axis at 0, 1, 2, ... instead of numbers.
+ * names stand under the x axis at 0, 1, 2, ... instead of numbers, on end where they need it: the plot is then higher.
  *
  * groupedBars(id, { title, groups, series, yLabel, height }) draws bars side by side: a series is { label, values, colour? },
  * with one value, or null, for each of the groups.
@@ -42,7 +42,10 @@ function plot(id, { title, x = [], series, xLabel = '', yLabel = '', names, logX
     stroke: () => css('ink'), grid: { stroke: () => css('line'), width: 1 }, ticks: { stroke: () => css('line'), width: 1 },
     label, labelSize: label ? 24 : 0, ...more,
   });
-  const named = names && { splits: () => names.map((_, i) => i), values: () => names, grid: { show: false }, ticks: { show: false } };
+  const longest = names ? 6.8 * Math.max(...names.map((name) => name.length)) : 0;
+  const onEnd = names && longest * names.length > (place.clientWidth || 500) - 80;
+  if (onEnd) height += longest;
+  const named = names && { ...(onEnd && { rotate: -90, size: 12 + longest }), splits: () => names.map((_, i) => i), values: () => names, grid: { show: false }, ticks: { show: false } };
   const lines = series.map((s, i) => {
     const { kind = 'line' } = s;
     const colour = () => css(s.colour ?? COLOURS[i % COLOURS.length]);
@@ -71,7 +74,7 @@ function plot(id, { title, x = [], series, xLabel = '', yLabel = '', names, logX
   };
   const width = () => place.clientWidth || 500;
   const chart = new uPlot({
-    title, width: width(), height, class: names ? 'named' : '', hooks: { draw: [numbers] }, cursor: { dataIdx: nearest, drag: { setScale: !names } },
+    title, width: width(), height, class: names ? 'named' : 'numbered', hooks: { draw: [numbers] }, cursor: { dataIdx: nearest, drag: { setScale: !names } },
     scales: {
       x: { time: false, distr: logX ? 3 : 1, range: names ? [-0.5, names.length - 0.5] : xRange },
       y: { distr: logY ? 3 : 1, range: yRange ?? (series.some((s) => s.kind === 'bars' || s.fill) && !logY ? (u, low, high) => [Math.min(0, low), (high || 1) * 1.08] : undefined) },
