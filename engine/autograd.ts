@@ -1,6 +1,7 @@
 import type { Engine } from './engine.ts';
 import { ShapeError, SubpixelError, shapeText } from './errors.ts';
 import { accumulate, addInto, copy } from './kernels/accumulate.ts';
+import { Half } from './kernels/half.ts';
 import type { Storage, Tensor } from './tensor.ts';
 
 /** One recorded operation. Inputs and output name edges of the graph; only `saved` keeps memory alive. */
@@ -11,19 +12,38 @@ export interface Node {
   readonly inputs: Readonly<Record<string, Tensor | undefined>>;
   readonly output: Tensor;
   readonly saved: readonly Tensor[];
-  /** Gradients by input name; each runs only if it is needed, and may write its result where it is told. */
-  backward(dy: Tensor): Readonly<Record<string, ((into?: Tensor) => Tensor) | undefined>>;
+  /**
+   * Gradients by input name; each runs only if it is needed, and may write its result where it is told.
+   * @param saved the tensors saved, or others with their values
+   */
+  backward(dy: Tensor, saved?: readonly Tensor[]): Readonly<Record<string, ((into?: Tensor) => Tensor) | undefined>>;
 }
+
+export interface TapeOptions {
+  /** How activations wait for their gradients: as they are, or rounded to 16 bits in half the memory. */
+  readonly activations?: 'f32' | 'f16';
+}
+
+/** What the tape keeps of a tensor. */
+type Held = Tensor | Half;
+
+/** Smaller tensors are not worth two dispatches. */
+const LEAST_HALF = 4096;
 
 /**
  * Records operations while it is alive, then walks them backwards. It holds what the gradients need and gives each tensor
  * back after its last reader, so memory falls as the backward pass goes on.
  */
 export class Tape {
-  #nodes: Node[] = [];
+  #nodes: { readonly node: Node; readonly held: readonly Held[] }[] = [];
+  /** A tensor that several gradients need is rounded once. */
+  readonly #halves = new WeakMap<Tensor, Half>();
   readonly #outer: Tape | undefined;
 
-  constructor(readonly engine: Engine) {
+  constructor(
+    readonly engine: Engine,
+    readonly options: TapeOptions = {},
+  ) {
     this.#outer = engine.tape;
     engine.tape = this;
   }
@@ -31,8 +51,17 @@ export class Tape {
   add(node: Node): void {
     node.output.tracked = true;
     node.output.isLeaf = false;
-    for (const x of node.saved) x.retain();
-    this.#nodes.push(node);
+    this.#nodes.push({ node, held: node.saved.map((x) => this.#hold(x)) });
+  }
+
+  /** Inputs and parameters live on anyway; activations may be rounded. */
+  #hold(x: Tensor): Held {
+    if (this.options.activations !== 'f16' || x.isLeaf || x.bytes < LEAST_HALF) return x.retain();
+    const known = this.#halves.get(x);
+    if (known) return known.retain();
+    const half = new Half(x);
+    this.#halves.set(x, half);
+    return half;
   }
 
   /**
@@ -49,12 +78,13 @@ export class Tape {
     using _scope = engine.scope();
     const grads = new Map<Tensor, Tensor>([[y, (dy ?? engine.view(engine.one, y.shape)).retain()]]);
     try {
-      for (let node = this.#nodes.pop(); node; node = this.#nodes.pop()) {
+      for (let entry = this.#nodes.pop(); entry; entry = this.#nodes.pop()) {
+        const { node, held } = entry;
         const grad = grads.get(node.output);
         try {
-          if (grad) this.#step(node, grad, grads);
+          if (grad) this.#step(node, held, grad, grads);
         } finally {
-          for (const x of node.saved) x.release();
+          for (const x of held) x.release();
         }
         grads.delete(node.output);
         grad?.release();
@@ -72,10 +102,11 @@ export class Tape {
     }
   }
 
-  #step(node: Node, dy: Tensor, grads: Map<Tensor, Tensor>): void {
+  #step(node: Node, held: readonly Held[], dy: Tensor, grads: Map<Tensor, Tensor>): void {
     using _scope = this.engine.scope();
     Object.assign(this.engine.at, { layer: node.layer ?? '', op: `${node.name} gradient` });
-    const gradients = node.backward(dy);
+    const saved = held.map((x) => (x instanceof Half ? x.unpack() : x));
+    const gradients = node.backward(dy, saved);
     for (const [name, input] of Object.entries(node.inputs)) {
       if (!input?.tracked) continue;
       const compute = gradients[name];
@@ -91,7 +122,7 @@ export class Tape {
   /** Stops recording and gives back whatever is still held. */
   [Symbol.dispose](): void {
     if (this.engine.tape === this) this.engine.tape = this.#outer;
-    for (const node of this.#nodes) for (const x of node.saved) x.release();
+    for (const { held } of this.#nodes) for (const x of held) x.release();
     this.#nodes = [];
   }
 }

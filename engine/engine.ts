@@ -1,5 +1,5 @@
 import layoutWgsl from '../shaders/layout.wgsl';
-import { Tape } from './autograd.ts';
+import { Tape, type TapeOptions } from './autograd.ts';
 import type { AxisMap } from './axis-map.ts';
 import { Commands, type KernelTime, type Place } from './commands.ts';
 import { kernelTable, memoryLine } from './debug.ts';
@@ -289,8 +289,8 @@ export class Engine {
   }
 
   /** Starts recording operations for a backward pass: `using tape = engine.record()`. */
-  record(): Tape {
-    return new Tape(this);
+  record(options: TapeOptions = {}): Tape {
+    return new Tape(this, options);
   }
 
   // --- waiting

@@ -1,3 +1,4 @@
+import type { Node } from './autograd.ts';
 import type { Engine, Run } from './engine.ts';
 import { ShapeError, shapeText } from './errors.ts';
 import type { Kernel } from './kernel.ts';
@@ -146,18 +147,23 @@ function apply<I extends readonly string[], A extends object>(spec: OpSpec<I, A>
   scope.keep(y);
   const { tape } = engine;
   if (tape && Object.values(inputs).some((x) => x?.tracked)) {
-    const saved: Record<string, Tensor | undefined> = {};
     const tracked = (name: Name<I>) => inputs[name as string]?.tracked ?? false;
-    const names = typeof spec.saves === 'function' ? spec.saves(attrs, tracked) : spec.saves;
-    for (const name of names) saved[name as string] = name === 'y' ? y : inputs[name as string];
+    const names = (typeof spec.saves === 'function' ? spec.saves(attrs, tracked) : spec.saves) as readonly string[];
+    const all: Record<string, Tensor | undefined> = { ...inputs, y };
+    const there = names.filter((name) => all[name]);
+    const own = there.map((name) => all[name]!);
     tape.add({
       name: spec.name,
       layer: engine.at.layer,
       inputs,
       output: y,
-      saved: Object.values(saved).filter((x) => x !== undefined),
-      backward: (dy) =>
-        spec.backward(dy, saved as Named<I> & { y: Tensor }, { ...context, shapes }) as Record<string, () => Tensor>,
+      saved: own,
+      backward: (dy, held = own) => {
+        const saved = Object.fromEntries(there.map((name, i) => [name, held[i]]));
+        return spec.backward(dy, saved as Named<I> & { y: Tensor }, { ...context, shapes }) as ReturnType<
+          Node['backward']
+        >;
+      },
     });
   }
   engine.validator?.add(spec.name, inputs, attrs, y);

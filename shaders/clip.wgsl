@@ -1,6 +1,6 @@
-// Gradient clipping: by global norm (squares are summed elsewhere), and by value.
+// Gradient clipping: by global norm (squares are summed elsewhere), and by value; and scaling by a number.
 const WORKGROUP = 64u;
-struct Limit { most: f32 }
+struct Limit { most: f32 }   // largest norm or value, or the factor
 @group(0) @binding(0) var<uniform> limit: Limit;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read> total: array<f32>;      // sum of squares of all gradients
@@ -25,4 +25,10 @@ fn by_norm(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
 fn by_value(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid: vec3u) {
   let i = index(id, grid);
   if (i < arrayLength(&out)) { out[i] = clamp(out[i], vec4f(-limit.most), vec4f(limit.most)); }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn scale(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid: vec3u) {
+  let i = index(id, grid);
+  if (i < arrayLength(&out)) { out[i] *= limit.most; }
 }

@@ -10,6 +10,7 @@ const choices: Record<string, readonly string[]> = {
   'loss.name': ['charbonnier', 'l1', 'mse'],
   'loss.frames': ['all', 'centre'],
   'optimizer.name': ['adam', 'sgd'],
+  'memory.activations': ['f32', 'f16'],
   'schedule.name': ['constant', 'cosine', 'step', 'plateau'],
   'net.block': ['separable', 'full'],
   'net.slopes': ['channel', 'shared'],

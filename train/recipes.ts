@@ -61,6 +61,14 @@ export interface Recipe {
     /** Largest norm of all gradients together, and largest component; 0 for no limit. */
     readonly clipNorm: number;
     readonly clipValue: number;
+    /** Gradients are this many times larger on their way, lest they vanish where kernels compute with 16 bits. */
+    readonly lossScale: number;
+  };
+  readonly memory: {
+    /** How activations wait for their gradients: exact, or rounded to 16 bits in half the memory. */
+    readonly activations: 'f32' | 'f16';
+    /** Keep only the inputs of the network's blocks, and compute again what lies inside when its gradients are due. */
+    readonly checkpoint: boolean;
   };
   /** Decay of the weights' moving average, which is then what is validated and used; 0 for none. */
   readonly ema: number;
@@ -93,7 +101,8 @@ const fstrn: Recipe = {
   loss: { name: 'charbonnier', eps: 1e-3, frames: 'all' },
   optimizer: { name: 'adam', lr: 1e-4, beta1: 0.9, beta2: 0.999, eps: 1e-8, momentum: 0, weightDecay: 0 },
   schedule: { name: 'plateau', warmup: 0, last: 0, steps: [], factor: 0.1, window: 620, patience: 5 },
-  gradients: { accumulate: 3, clipNorm: 0, clipValue: 0 },
+  gradients: { accumulate: 3, clipNorm: 0, clipValue: 0, lossScale: 1 },
+  memory: { activations: 'f32', checkpoint: false },
   ema: 0,
   log: { every: 20 },
   validation: { every: 1000, frames: 10, crop: 0 },
@@ -113,7 +122,7 @@ const fstrnSmall: Recipe = {
   data: { ...fstrn.data, crop: 96, batch: 2, degradation: 'bicubic' },
   optimizer: { ...fstrn.optimizer, lr: 1e-3 },
   schedule: { ...fstrn.schedule, name: 'cosine', warmup: 20, last: 1e-5 },
-  gradients: { accumulate: 1, clipNorm: 0, clipValue: 0 },
+  gradients: { ...fstrn.gradients, accumulate: 1 },
   log: { every: 10 },
   validation: { every: 250, frames: 5, crop: 256 },
   checkpoint: { every: 200, seconds: 60 },
@@ -165,6 +174,7 @@ export function checkRecipe(recipe: Recipe): void {
     ['optimizer.beta2', optimizer.beta2],
   ];
   for (const [key, share] of shares) if (!(share >= 0 && share < 1)) refuse(key, 'a share in [0, 1)', share);
+  if (!(gradients.lossScale > 0)) refuse('gradients.lossScale', 'a positive number', gradients.lossScale);
   if (!(optimizer.lr > 0)) refuse('optimizer.lr', 'a positive number', optimizer.lr);
   const entry = nets[recipe.net.name] ?? refuse('net.name', Object.keys(nets).join(' or '), recipe.net.name);
   const scale = Number(recipe.net.scale ?? entry.defaults.scale);

@@ -6,7 +6,7 @@ import { Noise, type StateDict } from '../engine/nn/module.ts';
 import { charbonnier_loss, l1_loss, mse_loss } from '../engine/ops/losses.ts';
 import { slice } from '../engine/ops/slice.ts';
 import { Adam } from '../engine/optim/adam.ts';
-import { clipByNorm, clipByValue } from '../engine/optim/clip.ts';
+import { clipByNorm, clipByValue, scaleGradients } from '../engine/optim/clip.ts';
 import { Ema } from '../engine/optim/ema.ts';
 import type { Optimizer } from '../engine/optim/optimizer.ts';
 import { constantRate, cosineRate, plateauRate, type Schedule, stepRate } from '../engine/optim/schedule.ts';
@@ -119,13 +119,14 @@ export class Trainer {
     checkRecipe(recipe);
     this.#noise = new Noise(recipe.seed);
     this.net = buildNet(engine, recipe, this.#noise);
+    if (recipe.memory.checkpoint) this.net.checkpointBlocks();
     const { optimizer } = recipe;
     this.#optimizer = optimizer.name === 'adam' ? new Adam(this.net, optimizer) : new Sgd(this.net, optimizer);
     this.#schedule = makeSchedule(recipe);
     this.#ema = recipe.ema > 0 ? new Ema(this.net, recipe.ema) : undefined;
-    const { accumulate } = recipe.gradients;
+    const { accumulate, lossScale } = recipe.gradients;
     this.#losses = new Ring(engine, Math.max(64, accumulate));
-    this.#share = engine.lasting(() => engine.tensor([], [1 / accumulate]));
+    this.#share = engine.lasting(() => engine.tensor([], [lossScale / accumulate]));
   }
 
   /**
@@ -259,9 +260,10 @@ export class Trainer {
   /** All that a step does on the device. */
   #work(): undefined {
     const { engine } = this;
-    const { clipNorm, clipValue } = this.recipe.gradients;
+    const { clipNorm, clipValue, lossScale } = this.recipe.gradients;
     for (const { x, target } of this.#batches) this.#pass(x, target);
     engine.during('update', () => {
+      if (lossScale !== 1) scaleGradients(engine, this.#optimizer.gradients(), 1 / lossScale);
       if (clipValue > 0) clipByValue(engine, this.#optimizer.gradients(), clipValue);
       if (clipNorm > 0) clipByNorm(engine, this.#optimizer.gradients(), clipNorm);
       this.#optimizer.step();
@@ -273,7 +275,7 @@ export class Trainer {
   #pass(x: Tensor, target: Tensor): void {
     const { engine, recipe } = this;
     using scope = engine.scope();
-    using tape = engine.record();
+    using tape = engine.record({ activations: recipe.memory.activations });
     const loss = engine.during('forward', () => {
       const y = this.net.forward(x);
       const loss = lossOf(recipe, y, target);

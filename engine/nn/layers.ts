@@ -103,6 +103,9 @@ export class Dropout extends Module {
     super();
     this.#noise = noise;
   }
+  override get repeats(): boolean {
+    return !this.training || this.p === 0;
+  }
   forward(x: Tensor): Tensor {
     if (!this.training || this.p === 0) return x;
     const mask = new Varying(() => dropoutMask(this.p, this.#noise.seed, this.#noise.counter++));

@@ -2,6 +2,7 @@ import type { Engine } from '../engine.ts';
 import { FormatError, shapeText } from '../errors.ts';
 import type { Random } from '../random.ts';
 import { type Shape, Tensor } from '../tensor.ts';
+import { checkpoint } from './checkpoint.ts';
 
 /** Where dropout draws its masks from: a counter that goes on, and is kept in checkpoints. */
 export class Noise {
@@ -29,6 +30,8 @@ export type StateDict = Map<string, HostTensor>;
 /** A network or a part of one. Its parameters are its properties, named by their path as in PyTorch: blocks.0.prelu.weight. */
 export abstract class Module {
   training = true;
+  /** In a chain, keep only this module's input for the gradients, and compute again what happens inside. */
+  checkpointed = false;
 
   abstract forward(...inputs: Tensor[]): Tensor;
 
@@ -49,6 +52,18 @@ export abstract class Module {
     yield [path, this];
     for (const [member, value] of this.#members(path && `${path}.`)) {
       if (value instanceof Module) yield* value.namedModules(member);
+    }
+  }
+
+  /** Whether running it twice gives the same: layers that draw random numbers say no. */
+  get repeats(): boolean {
+    return [...this.#members('')].every(([, value]) => value instanceof Tensor || value.repeats);
+  }
+
+  /** Marks the modules of the lists within (blocks) as checkpointed, where they repeat. */
+  checkpointBlocks(): void {
+    for (const [path, module] of this.namedModules()) {
+      if (/\.\d+$/.test(path) && module.repeats) module.checkpointed = true;
     }
   }
 
@@ -109,7 +124,7 @@ export function chain(x: Tensor, modules: readonly Module[]): Tensor {
   using scope = x.engine.scope();
   return scope.keep(
     modules.reduce((y, module) => {
-      const next = module.forward(y);
+      const next = module.checkpointed ? checkpoint(module, y) : module.forward(y);
       if (next !== y) scope.release(y); // x itself belongs to someone else and stays
       return next;
     }, x),

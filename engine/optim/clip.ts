@@ -33,3 +33,15 @@ export function clipByValue(engine: Engine, gradients: readonly Tensor[], most: 
     engine.run(kernel, 'by_value', { bind: { out }, uniforms: { most }, ...work });
   }
 }
+
+/** Multiplies all gradients: undoes the scale of a loss. */
+export function scaleGradients(engine: Engine, gradients: readonly Tensor[], by: number): void {
+  for (const out of gradients) {
+    engine.run(kernel, 'scale', {
+      bind: { out },
+      uniforms: { most: by },
+      threads: out.bytes / 16,
+      flops: out.bytes / 4,
+    });
+  }
+}

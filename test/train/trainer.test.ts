@@ -81,6 +81,30 @@ describe('a tiny run', () => {
     expect(bytes(await replayed.state())).toBe(bytes(await made.state()));
   });
 
+  test('activations in half the memory, blocks computed twice, a scaled loss: nearly or exactly the same gradients', async () => {
+    const train = async (...settings: string[]) => {
+      const trainer = trainerOf(tinyRecipe('optimizer.name=sgd', 'data.crop=48', 'data.batch=4', 'net.width=16', 'net.blocks=10', ...settings));
+      await steps(trainer, 1);
+      engine.memory.resetPeak();
+      const { live } = engine.memory.stats();
+      await steps(trainer, 1);
+      const weights = (await trainer.net.stateDict()).get('blocks.0.spatial.weight')!.data;
+      const peak = engine.memory.stats().peak - live;
+      trainers.pop()!.dispose();
+      return { weights, peak };
+    };
+    const plain = await train();
+    const furthest = (other: Float32Array) => Math.max(...other.map((v, i) => Math.abs(v - plain.weights[i])));
+    const again = await train('memory.checkpoint=true');
+    expect(again.weights).toEqual(plain.weights);
+    expect(again.peak).toBeLessThan(0.9 * plain.peak);
+    const half = await train('memory.activations=f16');
+    expect(furthest(half.weights)).toBeGreaterThan(0);
+    expect(furthest(half.weights)).toBeLessThan(1e-4);
+    expect(half.peak).toBeLessThan(plain.peak);
+    expect(furthest((await train('gradients.lossScale=1024')).weights)).toBeLessThan(1e-7);
+  });
+
   test('accumulated passes equal one large batch', async () => {
     const twice = trainerOf(tinyRecipe('gradients.accumulate=2', 'data.batch=1', 'optimizer.name=sgd'));
     const once = trainerOf(tinyRecipe('gradients.accumulate=1', 'data.batch=2', 'optimizer.name=sgd'));

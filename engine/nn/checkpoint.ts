@@ -1,0 +1,42 @@
+import type { Tensor } from '../tensor.ts';
+import type { Module } from './module.ts';
+
+/**
+ * module.forward(x), of which only x is kept for the gradients: the backward pass computes what is inside again. A network of
+ * n such blocks holds n inputs and the activations of one block, for one more forward pass in time.
+ * Chen et al. 2016, "Training deep nets with sublinear memory cost", section 4.1.
+ */
+export function checkpoint(module: Module, x: Tensor): Tensor {
+  const { engine } = x;
+  const { tape } = engine;
+  if (!tape) return module.forward(x);
+  engine.tape = undefined;
+  let y: Tensor;
+  try {
+    y = module.forward(x);
+  } finally {
+    engine.tape = tape;
+  }
+  if (y === x) return x;
+
+  /** The gradient of x; those of the parameters add up in them on the way. */
+  const again = (dy: Tensor, input: Tensor): Tensor | undefined => {
+    using _scope = engine.scope();
+    using inner = engine.record(tape.options);
+    const start = engine.view(input, input.shape, input.layout);
+    start.tracked = x.tracked;
+    inner.backward(module.forward(start), dy);
+    return start.grad?.retain();
+  };
+  tape.add({
+    name: 'checkpoint',
+    inputs: { input: x },
+    output: y,
+    saved: [x],
+    backward(dy, [input] = [x]) {
+      const grad = again(dy, input);
+      return { input: () => engine.own(grad!) };
+    },
+  });
+  return y;
+}
