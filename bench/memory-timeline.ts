@@ -4,8 +4,19 @@ import { shapeText } from '../engine/errors.ts';
 import type { Block } from '../engine/memory.ts';
 import type { Shape, Storage, Tensor } from '../engine/tensor.ts';
 
-/** What memory is for. Activations are what the forward pass leaves for the backward pass; temporaries all that dies sooner. */
-export const CATEGORIES = ['parameters', 'optimizer', 'gradients', 'activations', 'temporaries', 'other'] as const;
+/**
+ * What memory is for. Batch: what is written by the host in each step, in memory that stays. Activations: what the forward
+ * pass leaves for the backward pass. Temporaries: all that dies sooner. Other: tables, and what the engine itself has.
+ */
+export const CATEGORIES = [
+  'parameters',
+  'optimizer',
+  'gradients',
+  'batch',
+  'activations',
+  'temporaries',
+  'other',
+] as const;
 export type Category = (typeof CATEGORIES)[number];
 
 /** A tensor, or scratch memory, or tensors that lie in one buffer. Moments count the dispatches recorded before them. */
@@ -77,6 +88,8 @@ export class MemoryLog implements MemoryWatcher {
   readonly #alive = new Map<Block, Mutable>(); // by block, as slices of a storage are storages too
   readonly #baseBytes: number;
   #entries: Mutable[] = [];
+  /** There before the step, but the step begins by writing it. */
+  #fed = new Set<Mutable>();
   #events: Event[] = [];
   #dispatches = 0;
   #before = 0;
@@ -101,16 +114,19 @@ export class MemoryLog implements MemoryWatcher {
     this.#phase = '';
     this.#before = this.engine.memory.stats().live;
     for (const [block, { category, ...entry }] of this.#alive) {
-      const kept = category === 'temporaries' ? 'other' : category; // tables and the like
-      this.#alive.set(block, { ...entry, category: kept, born: -1, uses: undefined });
+      const named = category === 'parameters' || category === 'optimizer' || category === 'gradients';
+      this.#alive.set(block, { ...entry, category: named ? category : 'other', born: -1, uses: undefined });
     }
+    this.#fed.clear();
     this.#entries = [...this.#alive.values()];
   }
 
   end(): MemoryTimeline {
     const staying = new Set<Held>(this.#alive.values());
+    for (const entry of this.#fed) entry.category = 'batch';
     for (const entry of this.#entries) {
-      entry.stays = entry.born < 0 && staying.has(entry) && entry.category !== 'gradients';
+      const values = entry.category !== 'gradients' && entry.category !== 'batch';
+      entry.stays = entry.born < 0 && staying.has(entry) && values;
       entry.freed = Math.min(entry.freed, this.#dispatches);
     }
     const points = this.#points();
@@ -152,6 +168,7 @@ export class MemoryLog implements MemoryWatcher {
     if (phase !== this.#phase) this.#enter(phase);
     for (const { block } of storages) {
       const entry = this.#alive.get(block);
+      if (entry?.born === -1 && !entry.uses && phase === '') this.#fed.add(entry);
       if (entry) entry.uses = [entry.uses?.[0] ?? this.#dispatches, this.#dispatches];
     }
     this.#dispatches++;
@@ -206,7 +223,15 @@ export class MemoryLog implements MemoryWatcher {
   }
 }
 
-const none: ByCategory = { parameters: 0, optimizer: 0, gradients: 0, activations: 0, temporaries: 0, other: 0 };
+const none: ByCategory = {
+  parameters: 0,
+  optimizer: 0,
+  gradients: 0,
+  batch: 0,
+  activations: 0,
+  temporaries: 0,
+  other: 0,
+};
 
 function nameOf({ op, layer }: Place, shape: Shape | undefined): string {
   return [op || 'host data', layer, shape ? shapeText(shape) : 'scratch'].filter(Boolean).join(' ');

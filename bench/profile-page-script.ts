@@ -4,7 +4,7 @@
  */
 export const profileScript = `
 const PHASE_COLOURS = ['quiet', 'blue', 'orange', 'green'];
-const CATEGORY_COLOURS = ['teal', 'green', 'purple', 'blue', 'orange', 'quiet'];
+const CATEGORY_COLOURS = ['teal', 'green', 'purple', 'red', 'blue', 'orange', 'quiet'];
 const digits = (n) => n >= 100 ? n.toFixed(0) : String(+n.toPrecision(3));
 const mib = (bytes) => digits(bytes / 2 ** 20) + ' MiB';
 const rate = (d) => digits(d.gflops) + ' GFLOP/s, ' + digits(d.gbs) + ' GB/s, ' + (100 * d.roofline).toFixed(0) + ' % of the roofline, bound by ' + d.bound;
@@ -200,7 +200,7 @@ function roofline() {
   // Without arithmetic there is no rate of it: such kernels stand where their bytes a second would be at the left edge.
   const at = (r) => r.flops > 0 ? [r.intensity, r.gflops] : [low, r.gbs * low];
   const ys = dots.map((r) => at(r)[1]);
-  const floor = 10 ** Math.floor(Math.log10(Math.max(Math.min(...ys), roof.gflops / 1e4))), ceiling = roof.gflops * 2;
+  const floor = 10 ** Math.floor(Math.log10(Math.max(Math.min(...ys), roof.gflops / 1e4))), ceiling = 2 * Math.max(roof.gflops, ...ys);
   const log = (v, a, b) => Math.log(v / a) / Math.log(b / a);
   const x = (v) => left + log(v, low, high) * (width - left - right);
   const y = (v) => height - bottom - log(Math.max(v, floor), floor, ceiling) * (height - bottom - top);

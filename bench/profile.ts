@@ -104,25 +104,25 @@ const USUAL_SHARE = 0.3;
 export async function profileStep(
   engine: Engine,
   recipe: Recipe,
-  { batch, tell = () => {}, ...options }: ProfileOptions & { readonly batch?: number } = {},
+  options: ProfileOptions & { readonly batch?: number } = {},
 ): Promise<Profile> {
   checkRecipe(recipe);
-  needClock(engine);
-  const roof = options.roof ?? (await measureRoof(engine, tell));
-  const samples = batch ?? affordableBatch(engine, recipe, roof, tell);
-  const chosen: Recipe = { ...recipe, data: { ...recipe.data, batch: samples } };
-  using log = new MemoryLog(engine);
-  const source = new SyntheticSource(chosen);
-  const trainer = new Trainer(engine, chosen, source, false); // a replay would hide what it does
-  return await profile(engine, log, roof, tell, {
-    ...{ what: 'training step', net: trainer.net, name: chosen.net.name, passes: chosen.gradients.accumulate },
-    shape: source.next(samples).lrShape,
-    slots: () => trainer.slots(),
-    async step() {
-      await trainer.step();
-      await trainer.drain();
-    },
-    dispose: () => trainer.dispose(),
+  return underRoof(engine, options, async (roof, tell) => {
+    const samples = options.batch ?? affordableBatch(engine, recipe, roof, tell);
+    const chosen: Recipe = { ...recipe, data: { ...recipe.data, batch: samples } };
+    using log = new MemoryLog(engine);
+    const source = new SyntheticSource(chosen);
+    const trainer = new Trainer(engine, chosen, source, false); // a replay would hide what it does
+    return await profile(engine, log, roof, tell, {
+      ...{ what: 'training step', net: trainer.net, name: chosen.net.name, passes: chosen.gradients.accumulate },
+      shape: source.next(samples).lrShape,
+      slots: () => trainer.slots(),
+      async step() {
+        await trainer.step();
+        await trainer.drain();
+      },
+      dispose: () => trainer.dispose(),
+    });
   });
 }
 
@@ -135,25 +135,25 @@ export async function profileInference(
   engine: Engine,
   recipe: Pick<Recipe, 'net' | 'seed'>,
   input: readonly [number, number, number, number],
-  { tell = () => {}, ...options }: ProfileOptions = {},
+  options: ProfileOptions = {},
 ): Promise<Profile> {
-  needClock(engine);
-  const roof = options.roof ?? (await measureRoof(engine, tell));
-  using log = new MemoryLog(engine);
-  const net = buildNet(engine, recipe, new Noise(recipe.seed));
-  net.train(false);
-  const [n, t, h, w] = input;
-  const shape = [n, net.config.channels, t, h, w];
-  const values = noise(size(shape));
-  return await profile(engine, log, roof, tell, {
-    ...{ what: 'inference', net, name: recipe.net.name, shape, passes: 1, slots: () => [] },
-    async step() {
-      using _scope = engine.scope();
-      const x = engine.tensor(shape, values);
-      const y = engine.during('forward', () => net.forward(x));
-      await y.read();
-    },
-    dispose: () => net.dispose(),
+  return underRoof(engine, options, async (roof, tell) => {
+    using log = new MemoryLog(engine);
+    const net = buildNet(engine, recipe, new Noise(recipe.seed));
+    net.train(false);
+    const [n, t, h, w] = input;
+    const shape = [n, net.config.channels, t, h, w];
+    const values = noise(size(shape));
+    return await profile(engine, log, roof, tell, {
+      ...{ what: 'inference', net, name: recipe.net.name, shape, passes: 1, slots: () => [] },
+      async step() {
+        using _scope = engine.scope();
+        const x = engine.tensor(shape, values);
+        const y = engine.during('forward', () => net.forward(x));
+        await y.read();
+      },
+      dispose: () => net.dispose(),
+    });
   });
 }
 
@@ -163,14 +163,29 @@ export function usualInput(engine: Engine, netName: string): [number, number, nu
   return engine.caps.fallback ? [window, 48, 48] : [window, 180, 320];
 }
 
-function needClock({ caps }: Engine): void {
-  if (!caps.timestamps) throw new LimitError('profile: this adapter has no timestamp queries');
+/** The roof before and after some work: whichever is higher, as others may have had their share of the machine. */
+async function underRoof(
+  engine: Engine,
+  { roof, tell = () => {} }: ProfileOptions,
+  work: (roof: Roof, tell: Tell) => Promise<Profile>,
+): Promise<Profile> {
+  if (!engine.caps.timestamps) throw new LimitError('profile: this adapter has no timestamp queries');
+  if (roof) return work(roof, tell);
+  tell('measuring the peak rates of the adapter');
+  const before = await measureRoof(engine);
+  const profile = await work(before, tell);
+  const after = await measureRoof(engine);
+  const most = (key: 'gflops' | 'readGbs' | 'copyGbs' | 'gbs') => Math.max(before[key], after[key]);
+  return {
+    ...profile,
+    roof: {
+      ...{ gflops: most('gflops'), readGbs: most('readGbs'), copyGbs: most('copyGbs'), gbs: most('gbs') },
+      launchUs: Math.min(before.launchUs, after.launchUs),
+    },
+  };
 }
 
-/** The adapter's best rates, and what a dispatch costs at least. @throws {LimitError} when the adapter has no timestamps */
-export async function measureRoof(engine: Engine, tell: Tell = () => {}): Promise<Roof> {
-  needClock(engine);
-  tell('measuring the peak rates of the adapter');
+async function measureRoof(engine: Engine): Promise<Roof> {
   const peak = await measurePeak(engine, { spend: 200 });
   const launchUs = await measureLaunch(engine);
   engine.memory.trim();

