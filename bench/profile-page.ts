@@ -40,8 +40,8 @@ ${phaseTable(facts)}
 <div id="timeline" class="drawing"></div><div id="memory" class="drawing"></div>
 <h2>Roofline</h2>
 <p class="quiet">Each dot is a kernel of one phase, as large as the time it takes; distance below the roof is what could be gained. Kernels
-without arithmetic stand at the left edge. Bytes are those of all bindings, each counted once a dispatch; dots above the roof work
-on arrays that lie in caches.</p>
+without arithmetic stand at the left edge. Bytes are those of all bindings, each counted once a dispatch, and operations those
+of the direct algorithm. Dots above the roof work on arrays that lie in caches, or save operations (padding, Winograd).</p>
 <div id="roofline" class="drawing"></div>
 <h2>Kernels</h2>
 ${rowTable(facts.rows, 'kernel')}
@@ -127,7 +127,8 @@ ${inside.length > 0 ? `<details><summary>Tensors that lie together in one buffer
 
 const number = (n: number): string => (n >= 100 ? n.toFixed(0) : n >= 10 ? n.toFixed(1) : n.toFixed(2));
 const percent = (share: number): string => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
-const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+const mib = (bytes: number): string =>
+  bytes < 2 ** 20 ? `${(bytes / 2 ** 10).toFixed(0)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 const kib = (bytes: number): string => (bytes / 1024).toFixed(bytes < 10_240 ? 1 : 0);
 
 const style = `

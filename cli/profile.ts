@@ -128,7 +128,8 @@ function textOf(title: string, facts: ProfileFacts): string {
       ...facts.phases.map((part) => line('', part.phase, part)),
       [...total, ...head.slice(total.length).map(() => '')],
     ]),
-    'GB/s: each binding counted once a dispatch. Over 100 % of the roof: these arrays lie in caches.',
+    'GB/s: each binding counted once a dispatch. Over 100 % of the roof: arrays that lie in caches; operations counted as the',
+    'direct algorithm has them, where a kernel saves some; or a machine that was busy while its peak was measured.',
     '',
     ...memoryText(memory),
   ].join('\n');
@@ -150,4 +151,5 @@ function memoryText(memory: ProfileFacts['memory']): string[] {
 
 const number = (n: number): string => (n >= 100 ? n.toFixed(0) : n >= 10 ? n.toFixed(1) : n.toFixed(2));
 const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
-const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+const mib = (bytes: number): string =>
+  bytes < 2 ** 20 ? `${(bytes / 2 ** 10).toFixed(0)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;

@@ -205,7 +205,7 @@ export class Commands {
     this.#profile = profile;
     return async () => {
       this.submit();
-      this.#profile = undefined;
+      if (this.#profile === profile) this.#profile = undefined;
       return profile.read();
     };
   }

@@ -77,6 +77,7 @@ export class Engine {
   #staging: GPUBuffer[] = [];
   #reportedPeak = 0;
   #stopTiming: (() => Promise<KernelTime[]>) | undefined;
+  #profiling = false;
 
   private constructor(readonly device: Device) {
     this.commands = new Commands(device);
@@ -308,7 +309,7 @@ export class Engine {
     const stats = this.memory.stats();
     if (stats.peak > this.#reportedPeak) console.error(memoryLine(stats));
     this.#reportedPeak = stats.peak;
-    if (knobs.debug < 2 || !this.caps.timestamps) return;
+    if (knobs.debug < 2 || !this.caps.timestamps || this.#profiling) return;
     const stop = this.#stopTiming;
     this.#stopTiming = undefined; // reads may overlap: each part of the time is told once
     const times = await stop?.();
@@ -319,11 +320,14 @@ export class Engine {
   /** Times every dispatch made by `work` on the device's own clock. */
   async profile(work: () => Promise<unknown> | unknown): Promise<KernelTime[]> {
     const stop = this.commands.startProfile();
+    this.#profiling = true; // DEBUG=2 waits with its own table
     try {
       await work();
     } catch (error) {
       await stop().catch(() => {}); // of a lost device nothing can be read
       throw error;
+    } finally {
+      this.#profiling = false;
     }
     return stop();
   }

@@ -246,7 +246,7 @@ describe('subpixel profile', () => {
     expect([code, stderr]).toEqual([0, expect.stringContaining('now every kernel is timed')]);
     expect(stdout).toMatch(/^layer +phase +calls +ms/m);
     expect(stdout).toMatch(/^blocks\.0\.spatial +forward/m);
-    expect(stdout).toMatch(/^liveness: [\d.]+ MiB would do/m);
+    expect(stdout).toMatch(/^liveness: [\d.]+ [MK]iB would do/m);
   });
 
   it.each([
