@@ -72,13 +72,19 @@ const titles: Readonly<Record<string, string>> = {
  */
 export async function readResults(files: readonly string[]): Promise<Group[]> {
   const columns: { bench: string; column: Column; conv?: ConvBench }[] = [];
+  /** What one engine measured in several files, some items each, is one column. */
+  const add = (column: Column) => {
+    const known = columns.find(({ column: { engine, label } }) => engine === column.engine && label === column.label);
+    if (!known) columns.push({ bench: 'worklist', column });
+    else known.column = { ...known.column, entries: new Map([...known.column.entries, ...column.entries]) };
+  };
   for (const file of files) {
     const content = await parse(file);
     if ('bench' in content && content.bench in titles) {
       const conv = content.bench === 'conv' ? (content as unknown as ConvBench) : undefined;
       columns.push({ bench: content.bench, column: ourColumn(content, file), conv });
     } else if ('peer' in content && content.items) {
-      for (const column of peerColumns(content as PeerFile, file)) columns.push({ bench: 'worklist', column });
+      for (const column of peerColumns(content as PeerFile, file)) add(column);
     } else throw new FormatError(`${file}: neither a result of subpixel bench --out nor of a shared work list`);
   }
   return Object.keys(titles)

@@ -29,7 +29,8 @@ runs, on memory, and on taps that fall outside the clip, which need not be compu
 <h2>Speed-up over the full convolution</h2>
 <section class="plots" id="gains"></section>
 <h2>Rates</h2>
-<p class="quiet">Operations are two for each multiply-add of the direct algorithm, padding included. The roof is what the adapter's
+<p class="quiet">Operations are two for each multiply-add of the direct algorithm, padding included: a kernel
+that needs fewer (Winograd) may pass the roof, which is what the adapter's
 measured peak and memory allow; each point is one convolution.</p>
 <section class="plots"><div id="rates"></div><div id="roof"></div></section>
 <h2>Why promised and obtained differ</h2>

@@ -142,7 +142,8 @@ async function convolutions({ engine, peak, onProgress }: Work, options: ConvOpt
   const found = await benchConv(engine, plan, peak, onProgress);
   const meaning =
     'promised: k³ / (k² + k); inside: the same without the taps that fall into the padding. The last columns are the parts of the\n' +
-    'separable time by which it differs from the promise; negative where they helped. --html explains each of them.';
+    'separable time by which it differs from the promise; negative where they helped. --html explains each of them. Operations are\n' +
+    'those of the direct algorithm: a kernel that needs fewer (Winograd) may pass the peak.';
   return {
     json: found,
     text: `${table(rowTable(found))}\n\n${table(comparisonTable(found))}\n${meaning}\n\n${headline(found)}`,

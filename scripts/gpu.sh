@@ -94,15 +94,15 @@ part_peers() {
 }
 
 part_train() {
-  local limit=40 device=gpu
-  if [ -n "$QUICK" ]; then limit=15 device=auto; fi
+  local limit=40 device=gpu smaller=()
+  if [ -n "$QUICK" ]; then limit=15 device=auto smaller=(--set data.crop=32 net.width=8 --batch 1); fi
   step draw 20 -- node scripts/draw-clip.mjs "$work/clip"
   for recipe in fstrn-small fstrn; do
     # An interruption saves and reports, as Ctrl-C does.
     SHOW=8 step "train-$recipe" "$limit" INT -- \
-      "${subpixel[@]}" train "$recipe" --device "$device" --data "$work/clip" --out "$work/$recipe"
+      "${subpixel[@]}" train "$recipe" --device "$device" "${smaller[@]}" --data "$work/clip" --out "$work/$recipe"
     tail -n 2 "$work/$recipe/metrics.jsonl" 2>/dev/null | sed 's/^/    /' | tee -a "$OUT/summary.$NAME.log"
-    cp "$work/$recipe/metrics.jsonl" "$OUT/train-$recipe.$NAME.log" 2>/dev/null
+    cp "$work/$recipe/metrics.jsonl" "$OUT/metrics-$recipe.$NAME.log" 2>/dev/null
   done
 }
 

@@ -69,6 +69,13 @@ describe('bench compare', () => {
     ]);
   });
 
+  it('makes one column of what an engine measured in several files', async () => {
+    const rest = file('rest.json', { peer: 'other', items: { c: { status: 'ok', ms: 3 } } });
+    const [group] = await readResults([ours, peer, rest]);
+    expect(group.columns.length).toBe(2);
+    expect(group.items).toEqual(['a', 'b', 'c']);
+  });
+
   it('writes a table for the repository and a page that needs nothing else', async () => {
     const groups = await readResults([oldRun, newRun, ours, peer]);
     expect(compareMarkdown(groups)).toContain('| warp forward 1x2 | 8.00 (1.00, 50 %) | 2.12 (4.00, 50 %) 0.27x |');
