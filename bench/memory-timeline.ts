@@ -194,8 +194,8 @@ export class MemoryLog implements MemoryWatcher {
     const entry = this.#alive.get(storage.block);
     if (!entry) return;
     const parts = new Map([...entry.parts, [partName, bytes]]);
-    const [first, ...more] = parts.keys();
-    const name = more.length === 0 ? first : `${parts.size} in one: ${first} ... ${more.at(-1)}`;
+    const [first] = parts.keys();
+    const name = parts.size === 1 ? first : `${parts.size} in one: ${first}, ...`;
     Object.assign(entry, { category, parts, name });
   }
 
