@@ -55,7 +55,7 @@ it('a variant that does not exist is refused', () => {
 const variants: [kernel: Record<string, string>, chosen: (test: OpCase) => boolean][] = [
   [{ conv: 'direct', conv_dw: 'direct' }, isConvolution],
   [{ conv: 'rows', conv_dw: 'rows' }, isConvolution],
-  [{ conv: 'subgroup' }, isConvolution],
+  [{ conv: 'subgroup', conv_dw: 'subgroup' }, isConvolution],
   [{ conv: 'tiled', conv_dw: 'tiled' }, isConvolution],
   [{ pixel_shuffle: 'any' }, isShuffle],
 ];

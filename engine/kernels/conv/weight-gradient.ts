@@ -8,10 +8,11 @@ import { type CorrelateVariant, type Correlation, slopesOf } from './phase.ts';
 import { direct } from './variants/dw-direct.ts';
 import { matrix } from './variants/dw-matrix.ts';
 import { rows } from './variants/dw-rows.ts';
+import { subgroup } from './variants/dw-subgroup.ts';
 import { tiled } from './variants/dw-tiled.ts';
 
 /** In the order of preference where none was measured. */
-const variants: readonly CorrelateVariant[] = [rows, tiled, direct, matrix];
+const variants: readonly CorrelateVariant[] = [subgroup, rows, tiled, direct, matrix];
 
 export interface WeightGradient {
   /** What the window slides over. */
