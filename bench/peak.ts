@@ -12,7 +12,7 @@ export interface Peak {
 }
 
 const kernel = new Kernel('peak', wgsl);
-const ROUNDS = 512;
+const ROUNDS = 1024;
 const RUN = 16;
 const WORKGROUP = 64;
 
@@ -61,7 +61,7 @@ async function arithmetic(engine: Engine, bind: Parameters<Engine['run']>[2]['bi
   for (let groups = 64; ; groups *= 4) {
     const work = () => engine.run(kernel, 'multiply_add', { bind, constants, grid: [groups] });
     const { fastest: ms } = await measure(engine, work, effort);
-    const flops = groups * WORKGROUP * ROUNDS * 8 * 4 * 2;
+    const flops = groups * WORKGROUP * ROUNDS * 4 * 4 * 2;
     if (ms > 5 || groups >= 16_384) return flops / (ms / 1000);
   }
 }
