@@ -24,7 +24,7 @@ export async function tune(engine: Engine): Promise<Choices> {
   const convolve = () => slide(engine, { x, w, out: SHAPE, window: WINDOW, ci: 64, co: 64, label: 'tune' });
   const correlate = () => weightGradient(engine, { x, dense: x, shape: FILTER, window: WINDOW, label: 'tune' });
   return {
-    conv: ['strip', ...(await fastest(engine, 'conv', ['rows', 'tiled'], convolve)), 'direct'],
+    conv: ['strip', ...(await fastest(engine, 'conv', ['rows', 'tiled', 'winograd'], convolve)), 'direct'],
     conv_dw: [...(await fastest(engine, 'conv_dw', ['rows', 'tiled'], correlate)), 'direct'],
   };
 }

@@ -10,6 +10,7 @@
 const CI4 = 16u;          // input channels / 4
 const CO4 = 16u;          // output channels / 4
 const SLOPES = 0u;        // PReLU of x as it is loaded: 0 none, 1 a slope per channel, 2 one for all
+const ACROSS = 2u;        // neighbouring tiles whose input an invocation transforms
 const WORKGROUP = 64u;
 struct Geometry {
   src: vec4i,             // D, H, W, N of x
@@ -62,35 +63,43 @@ fn filter_transform(@builtin(global_invocation_id) id: vec3u, @builtin(num_workg
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn input_transform(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let i = id.x + id.y * groups.x * WORKGROUP;
-  let c4 = i % CI4;
-  let tile = i32(i / CI4);
-  let row = tile / g.tiles.y;
-  let d = row / g.tiles.w;
-  if (d >= g.src.x) { return; }
-  let r = g.tiles.z + row % g.tiles.w;
-  let h = r % g.tiles.x * 2 + g.off.y;
-  let w0 = tile % g.tiles.y * 2 + g.off.z;
-  let plane = (r / g.tiles.x * g.src.x + d) * g.src.y;
-  var rows: array<vec4f, 16>;             // d·B
-  for (var b = 0; b < 4; b++) {
-    var d: array<vec4f, 4>;
-    for (var c = 0; c < 4; c++) {
-      let at = vec2i(h + b, w0 + c);
+fn input_transform(@builtin(global_invocation_id) id: vec3u) {
+  let column = id.x / CI4 * ACROSS;
+  let columns = u32(g.tiles.y);
+  if (column >= columns) { return; }
+  let c4 = id.x % CI4;
+  let r = g.tiles.z + i32(id.y);
+  let n = r / g.tiles.x;
+  let h = (r - n * g.tiles.x) * 2 + g.off.y;
+  let w0 = i32(column) * 2 + g.off.z;
+  let plane = (n * g.src.x + i32(id.z)) * g.src.y;
+  var rows: array<vec4f, 16u * ACROSS>;   // d·B
+  for (var b = 0u; b < 4u; b++) {
+    var d: array<vec4f, 2u * ACROSS + 2u>;
+    for (var c = 0u; c < 2u * ACROSS + 2u; c++) {
+      let at = vec2i(h + i32(b), w0 + i32(c));
       d[c] = vec4f();
       if (all(at >= vec2i()) && all(at < g.src.yz)) { d[c] = load(u32((plane + at.x) * g.src.z + at.y) * CI4 + c4, c4); }
     }
-    rows[b * 4] = d[0] - d[2];
-    rows[b * 4 + 1] = d[1] + d[2];
-    rows[b * 4 + 2] = d[2] - d[1];
-    rows[b * 4 + 3] = d[1] - d[3];
+    for (var t = 0u; t < ACROSS; t++) {
+      let i = 16u * t + 4u * b;
+      rows[i] = d[2u * t] - d[2u * t + 2u];
+      rows[i + 1u] = d[2u * t + 1u] + d[2u * t + 2u];
+      rows[i + 2u] = d[2u * t + 2u] - d[2u * t + 1u];
+      rows[i + 3u] = d[2u * t + 1u] - d[2u * t + 3u];
+    }
   }
-  let step = u32(g.src.x * g.tiles.w * g.tiles.y) * CI4;
-  for (var c = 0u; c < 4u; c++) {
-    v[i + c * step] = rows[c] - rows[8u + c];
-    v[i + (4u + c) * step] = rows[4u + c] + rows[8u + c];
-    v[i + (8u + c) * step] = rows[8u + c] - rows[4u + c];
-    v[i + (12u + c) * step] = rows[4u + c] - rows[12u + c];
+  let step = u32(g.src.x * g.tiles.w) * columns * CI4;
+  for (var t = 0u; t < ACROSS; t++) {
+    if (column + t < columns) {
+      let i = ((id.z * u32(g.tiles.w) + id.y) * columns + column + t) * CI4 + c4;
+      for (var c = 0u; c < 4u; c++) {
+        let j = 16u * t + c;
+        v[i + c * step] = rows[j] - rows[j + 8u];
+        v[i + (4u + c) * step] = rows[j + 4u] + rows[j + 8u];
+        v[i + (8u + c) * step] = rows[j + 8u] - rows[j + 4u];
+        v[i + (12u + c) * step] = rows[j + 4u] - rows[j + 12u];
+      }
+    }
   }
 }

@@ -1,10 +1,12 @@
-// Winograd's convolution F(2x2, 3x3): products and inverse transform (see conv.winograd.wgsl for the formula).
+// Winograd's convolution F(2x2, 3x3), products and inverse transform (see conv.winograd.wgsl for the formula), for adapters
+// with subgroups. Eight lanes compute 8·REGS tiles for LC·4 output channels: LC lanes lie along channels, 8/LC along tiles.
+// For one frequency at a time each lane keeps the products of P = REGS·LC tiles in registers. A lane loads the transformed
+// input of REGS tiles, and shuffles hand each value to the lanes that multiply it: no workgroup memory, no barrier.
 enable subgroups;
-alias V = vec4f;          // output channels of a lane: vec4f, vec2f or f32
 const CI4 = 16u;          // input channels / 4
-const COV = 16u;          // output channels / width of V
-const LANES = 16u;
-const STEPS = 2u;         // tiles of a workgroup / 8
+const CO4 = 16u;          // output channels / 4
+const LC = 8u;            // 8, 4 or 2
+const REGS = 2u;
 const BIAS = false;
 const RESIDUAL = false;   // added to the result
 const LEAK = 1.0;         // slope below zero of the activation after that: 1 none, 0 ReLU
@@ -14,94 +16,84 @@ struct Geometry {
   is: vec4i, off: vec4i, off_step: vec4i,
   os: vec4i, oo: vec4i,
   taps: vec4i,
-  tiles: vec4i,
+  tiles: vec4i,           // as in conv.winograd.wgsl
 }
 @group(0) @binding(0) var<uniform> g: Geometry;
-@group(0) @binding(1) var<storage, read> u: array<V>;            // depth taps, 16, CI4·4, COV
+@group(0) @binding(1) var<storage, read> u: array<vec4f>;        // depth taps, 16, CI4·4, CO4
 @group(0) @binding(2) var<storage, read> v: array<vec4f>;        // 16, D, rows, tiles of a row, CI4
-@group(0) @binding(3) var<storage, read> bias: array<V>;
-@group(0) @binding(4) var<storage, read> residual: array<V>;
-@group(0) @binding(5) var<storage, read_write> out: array<V>;
-const CO_BLOCKS = (COV + LANES - 1u) / LANES;
-const PER = COV / (R * R);      // channels of a phase, in V
-const T = STEPS * 8u;
+@group(0) @binding(3) var<storage, read> bias: array<vec4f>;
+@group(0) @binding(4) var<storage, read> residual: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> out: array<vec4f>;
+const CO_BLOCKS = (CO4 + LC - 1u) / LC;
+const PER = CO4 / (R * R);      // channels of a phase / 4
+const P = REGS * LC;
+const A = array(vec2f(1.0, 0.0), vec2f(1.0, 1.0), vec2f(1.0, -1.0), vec2f(0.0, -1.0));   // its rows
 
-fn finish(sum: V, o: u32, at: u32) -> V {
+fn finish(sum: vec4f, o: u32, at: u32) -> vec4f {
   var y = sum;
   if (BIAS) { y += bias[o]; }
   if (RESIDUAL) { y += residual[at]; }
-  if (LEAK != 1.0) { y = select(LEAK * y, y, y > V()); }
+  if (LEAK != 1.0) { y = select(LEAK * y, y, y > vec4f()); }
   return y;
 }
 
-@compute @workgroup_size(LANES)
-fn product(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32, @builtin(subgroup_invocation_id) sub: u32) {
-  let first = group.x / CO_BLOCKS * T;
-  let o = min(group.x % CO_BLOCKS * LANES + lane, COV - 1u);   // lanes past the end repeat the last channels
+@compute @workgroup_size(8)
+fn product(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let first = group.x / CO_BLOCKS * 8u * REGS;
+  let o = min(group.x % CO_BLOCKS * LC + lane % LC, CO4 - 1u);   // lanes past the end repeat the last channels
+  let mine = select(lane / LC * LC, 0u, LC == 8u);                                  // the first of the lanes that loaded this lane's tiles
   let pd = i32(group.y);
   let count = u32(g.tiles.w * g.tiles.y);
-  var y: array<V, 4u * T>;
+  var y: array<vec4f, 4u * P>;
   for (var f = 0u; f < 16u; f++) {
-    var m: array<V, T>;
-    for (var p = 0u; p < T; p++) { m[p] = V(); }
+    var m: array<vec4f, P>;
+    for (var p = 0u; p < P; p++) { m[p] = vec4f(); }
     for (var a = 0; a < g.taps.x; a++) {
       let d = pd * g.is.x + g.off.x + a * g.off_step.x;
       if (d < 0 || d >= g.src.x) { continue; }
       let frame = (f * u32(g.src.x) + u32(d)) * count;
-      let weights = (u32(a) * 16u + f) * CI4 * 4u * COV + o;
+      let weights = (u32(a) * 16u + f) * CI4 * 4u * CO4 + o;
       for (var c = 0u; c < CI4; c++) {
-        let at = weights + c * 4u * COV;
+        var values: array<vec4f, REGS>;
+        for (var r = 0u; r < REGS; r++) { values[r] = v[(frame + min(first + r * 8u + lane, count - 1u)) * CI4 + c]; }
+        let at = weights + c * 4u * CO4;
         let w0 = u[at];
-        let w1 = u[at + COV];
-        let w2 = u[at + 2u * COV];
-        let w3 = u[at + 3u * COV];
-        for (var s = 0u; s < STEPS; s++) {
-          let mine = v[(frame + min(first + s * 8u + sub % 8u, count - 1u)) * CI4 + c];
-          let p = s * 8u;
-          m[p] = accumulate(m[p], w0, w1, w2, w3, subgroupBroadcast(mine, 0u));
-          m[p + 1u] = accumulate(m[p + 1u], w0, w1, w2, w3, subgroupBroadcast(mine, 1u));
-          m[p + 2u] = accumulate(m[p + 2u], w0, w1, w2, w3, subgroupBroadcast(mine, 2u));
-          m[p + 3u] = accumulate(m[p + 3u], w0, w1, w2, w3, subgroupBroadcast(mine, 3u));
-          m[p + 4u] = accumulate(m[p + 4u], w0, w1, w2, w3, subgroupBroadcast(mine, 4u));
-          m[p + 5u] = accumulate(m[p + 5u], w0, w1, w2, w3, subgroupBroadcast(mine, 5u));
-          m[p + 6u] = accumulate(m[p + 6u], w0, w1, w2, w3, subgroupBroadcast(mine, 6u));
-          m[p + 7u] = accumulate(m[p + 7u], w0, w1, w2, w3, subgroupBroadcast(mine, 7u));
+        let w1 = u[at + CO4];
+        let w2 = u[at + 2u * CO4];
+        let w3 = u[at + 3u * CO4];
+        for (var p = 0u; p < P; p++) {
+          let d = subgroupShuffle(values[p / LC], mine + p % LC);
+          m[p] = fma(w3, vec4f(d.w), fma(w2, vec4f(d.z), fma(w1, vec4f(d.y), fma(w0, vec4f(d.x), m[p]))));
         }
       }
     }
-    // Aᵀ·m·A, one frequency at a time: row i of m counts in output rows by column i of Aᵀ.
-    let fi = f / 4u;
-    let fj = f % 4u;
-    let i0 = select(1.0, 0.0, fi == 3u);
-    let i1 = select(select(-1.0, 1.0, fi == 1u), 0.0, fi == 0u);
-    let j0 = select(1.0, 0.0, fj == 3u);
-    let j1 = select(select(-1.0, 1.0, fj == 1u), 0.0, fj == 0u);
-    for (var p = 0u; p < T; p++) {
-      if (i0 * j0 != 0.0) { y[4u * p] += i0 * j0 * m[p]; }
-      if (i0 * j1 != 0.0) { y[4u * p + 1u] += i0 * j1 * m[p]; }
-      if (i1 * j0 != 0.0) { y[4u * p + 2u] += i1 * j0 * m[p]; }
-      if (i1 * j1 != 0.0) { y[4u * p + 3u] += i1 * j1 * m[p]; }
-    }
-  }
-  let phase = vec2i(i32(o / PER / R), i32(o / PER % R));
-  for (var p = 0u; p < T; p++) {
-    let tile = i32(first + p);
-    let r = g.tiles.z + tile / g.tiles.y;
-    let n = r / g.tiles.x;
-    let h = r % g.tiles.x * 2;
-    let w = tile % g.tiles.y * 2;
-    let plane = (n * g.dst.x + pd * g.os.x + g.oo.x) * g.dst.y;
+    let ai = A[f / 4u];                    // Aᵀ·m·A, as far as this frequency goes
+    let aj = A[f % 4u];
     for (var q = 0u; q < 4u; q++) {
-      let at_tile = vec2i(h + i32(q / 2u), w + i32(q % 2u));
-      if (tile < i32(count) && all(at_tile < g.grid.yz)) {
-        let at_out = at_tile * g.os.yz + g.oo.yz + phase;
-        let at = u32((plane + at_out.x) * g.dst.z + at_out.y) * PER + o % PER;
-        out[at] = finish(y[4u * p + q], o, at);
+      let factor = ai[q / 2u] * aj[q % 2u];
+      if (factor != 0.0) {
+        for (var p = 0u; p < P; p++) { y[4u * p + q] = fma(vec4f(factor), m[p], y[4u * p + q]); }
       }
     }
   }
-}
-
-fn accumulate(sum: V, w0: V, w1: V, w2: V, w3: V, v: vec4f) -> V {
-  return fma(w3, V(v.w), fma(w2, V(v.z), fma(w1, V(v.y), fma(w0, V(v.x), sum))));
+  var place: array<vec4i, REGS>;           // of the tiles this lane loaded: processors divide whole numbers lane by lane
+  for (var r = 0u; r < REGS; r++) {
+    let tile = i32(first + r * 8u + lane);
+    let row = tile / g.tiles.y;
+    let n = (g.tiles.z + row) / g.tiles.x;
+    let h = select(g.grid.y, (g.tiles.z + row - n * g.tiles.x) * 2, tile < i32(count));
+    place[r] = vec4i((n * g.dst.x + pd * g.os.x + g.oo.x) * g.dst.y, h, (tile - row * g.tiles.y) * 2, 0);
+  }
+  let phase = vec2i(i32(o / PER / R), i32(o / PER % R));
+  for (var p = 0u; p < P; p++) {
+    let at = subgroupShuffle(place[p / LC], mine + p % LC);
+    for (var q = 0u; q < 4u; q++) {
+      let to = at.yz + vec2i(i32(q / 2u), i32(q % 2u));
+      if (all(to < g.grid.yz)) {
+        let pixel = to * g.os.yz + g.oo.yz + phase;
+        let i = u32((at.x + pixel.x) * g.dst.z + pixel.y) * PER + o % PER;
+        out[i] = finish(y[4u * p + q], o, i);
+      }
+    }
+  }
 }

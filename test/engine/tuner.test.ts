@@ -43,6 +43,6 @@ describe('kernel variants', () => {
     expect(engine.memory.stats().live).toBe(live);
     expect(engine.choices).toEqual({});
     if (engine.caps.fallback) expect(choices).toEqual({});
-    else expect([...choices.conv].sort()).toEqual(['direct', 'rows', 'strip', 'tiled']);
+    else expect([...choices.conv].sort()).toEqual(['direct', 'rows', 'strip', 'tiled', 'winograd']);
   });
 });

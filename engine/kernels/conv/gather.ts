@@ -11,7 +11,7 @@ import { tiled } from './variants/tiled.ts';
 import { winograd } from './variants/winograd.ts';
 
 /** In the order of preference where none was measured. */
-const variants: readonly GatherVariant[] = [strip, subgroup, rows, tiled, direct, winograd];
+const variants: readonly GatherVariant[] = [winograd, strip, subgroup, rows, tiled, direct];
 
 /** Slides the window over x: a convolution, or the input gradient of a transposed one. */
 export function slide(engine: Engine, conv: Convolution): Tensor {

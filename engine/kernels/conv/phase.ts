@@ -1,5 +1,5 @@
 import type { Engine, Run } from '../../engine.ts';
-import type { Constants } from '../../kernel.ts';
+import type { Constants, Uniforms } from '../../kernel.ts';
 import type { Shape, Tensor } from '../../tensor.ts';
 import type { Axis, Window } from './geometry.ts';
 
@@ -28,6 +28,13 @@ export interface Convolution {
   readonly label: string;
 }
 
+/** What all variants of a family are launched with. */
+interface SharedRun {
+  readonly bind: Run['bind'];
+  readonly uniforms: Uniforms;
+  readonly flops: number;
+}
+
 /** One dispatch's worth of a convolution: all of it, or one phase of a spreading window. */
 export interface Phase {
   readonly engine: Engine;
@@ -44,7 +51,7 @@ export interface Phase {
   /** Consts of what is fused: BIAS, RESIDUAL, LEAK, SLOPES, and R. */
   readonly fused: Constants & { readonly R: number };
   /** Bindings, uniforms and counts that all variants share. */
-  readonly run: Pick<Run, 'bind' | 'uniforms' | 'flops'>;
+  readonly run: SharedRun;
 }
 
 /** A kernel that computes some phases. */
@@ -70,7 +77,7 @@ export interface Correlation {
   /** The gradient, in filter layout; every variant fills it. */
   readonly out: Tensor;
   readonly fused: Constants;
-  readonly run: Pick<Run, 'bind' | 'uniforms' | 'flops'>;
+  readonly run: SharedRun;
 }
 
 export interface CorrelateVariant {

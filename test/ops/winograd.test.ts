@@ -1,0 +1,92 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { knobs } from '../../engine/knobs.ts';
+import { conv2d } from '../../engine/ops/conv.ts';
+import type { OpCase } from '../cases.ts';
+import { Guard } from './guard.ts';
+import { answer, questionOf, run } from './judge.ts';
+import { expectRight, useEngine } from './walk.ts';
+
+// Winograd's convolution is asked for by name: by itself it leaves small inputs to the direct kernels. Its rounding stays
+// inside the tolerance of all convolutions, 8 units of 2⁻²⁴·Σ|terms|.
+
+const engine = useEngine();
+afterEach(() => {
+  knobs.kernel = {};
+});
+
+/** x, weight and bias of a convolution, in PyTorch's layout. */
+const conv = (name: string, input: number[], weight: number[], attrs: object = {}): OpCase => ({
+  op: `conv${weight.length - 2}d`,
+  name: `winograd, ${name}`,
+  inputs: { input, weight, bias: [weight[0]] },
+  attrs: { padding: weight.slice(2).map((k) => (k - 1) / 2), ...attrs },
+});
+
+const everything: OpCase = {
+  op: 'fused_conv2d',
+  name: 'winograd, everything fused',
+  inputs: { input: [1, 6, 7, 9], weight: [32, 6, 3, 3], bias: [32], slope: [6], residual: [1, 8, 14, 18] },
+  attrs: { padding: 1, negative_slope: 0.2, shuffle: 2 },
+};
+
+// Kernels compile anew for their channels, so most cases share those of the first.
+const cases: OpCase[] = [
+  conv('odd sizes and channels', [2, 5, 7, 9], [6, 5, 3, 3]),
+  conv('one pixel', [1, 5, 1, 1], [5, 5, 3, 3]),
+  conv('no padding', [1, 8, 8, 6], [8, 8, 3, 3], { padding: 0 }),
+  conv('padding beyond the filter', [1, 6, 5, 3], [5, 6, 3, 3], { padding: 3 }),
+  conv('in several parts', [2, 17, 36, 100], [18, 17, 3, 3]),
+  conv('three lanes of four', [1, 12, 9, 5], [11, 12, 3, 3]),
+  conv('1x3x3', [2, 8, 3, 6, 11], [6, 8, 1, 3, 3]),
+  conv('3x3x3', [1, 7, 4, 5, 18], [6, 7, 3, 3, 3]),
+  conv('stride along depth', [1, 6, 5, 6, 6], [8, 6, 3, 3, 3], { stride: [2, 1, 1] }),
+  everything,
+  { ...everything, name: 'winograd, one slope', inputs: { ...everything.inputs, slope: [1] } },
+  {
+    op: 'conv_transpose2d',
+    name: 'winograd, transposed',
+    inputs: { input: [1, 5, 6, 7], weight: [5, 7, 3, 3], bias: [7] },
+    attrs: { padding: 1 },
+  },
+];
+
+const winograd = { conv: 'winograd' };
+
+describe('Winograd F(2x2, 3x3)', () => {
+  for (const test of cases) {
+    it(`${test.op}: ${test.name}`, async () => {
+      knobs.kernel = winograd;
+      const question = questionOf(test);
+      using guard = new Guard(engine());
+      const got = await run(engine(), question);
+      expect(await guard.check(), 'written behind blocks of so many bytes').toEqual([]);
+      expectRight(got, answer(question), question);
+    });
+  }
+
+  /** The kernels of a convolution of 3 x 3. */
+  async function kernelsOf(channels: number, size: number, attrs: object = {}): Promise<string[]> {
+    using _scope = engine().scope();
+    const x = engine().zeros([1, channels, size, size]);
+    const w = engine().zeros([channels, channels, 3, 3], 'filter');
+    const times = await engine().profile(() => {
+      conv2d(x, w, { padding: 1, ...attrs });
+    });
+    return times.map(({ label }) => label);
+  }
+
+  it('takes what it can do when it is asked for, and leaves the rest', async () => {
+    knobs.kernel = winograd;
+    const able = engine().caps.subgroupSize[0] >= 8;
+    const all = ['conv2d (winograd) filter', 'conv2d (winograd) input', 'conv2d (winograd)'];
+    if (able) expect((await kernelsOf(8, 4)).sort()).toEqual(all.sort());
+    for (const attrs of [{ stride: 2 }, { dilation: 2 }]) {
+      const refused = await kernelsOf(8, 6, attrs);
+      expect(refused.filter((label) => label.includes('winograd'))).toEqual([]);
+    }
+  });
+
+  it('leaves small inputs and few channels to others where nobody asks', async () => {
+    expect((await kernelsOf(8, 4)).filter((label) => label.includes('winograd'))).toEqual([]);
+  });
+});
