@@ -81,20 +81,21 @@ ${group.gains ? tableHtml(gains, { head: gainHead }) : ''}
 }
 
 const script = `
+const own = (k) => COLOURS[k % COLOURS.length];
 groups.forEach(({ items, unit, columns, gains }, i) => {
   const shown = items.map((_, j) => j).filter((j) => columns.some((c) => c.values[j] != null));
   if (shown.length <= 8) groupedBars('rate' + i, {
     title: unit, groups: shown.map((j) => items[j]), height: 280,
-    series: columns.map((c) => ({ label: c.label, values: shown.map((j) => c.values[j]) })),
+    series: columns.map((c, k) => ({ label: c.label, colour: own(k), values: shown.map((j) => c.values[j]) })),
   });
   else plot('rate' + i, {
     title: unit + ', logarithmic', names: shown.map((j) => items[j]), x: shown.map((_, j) => j), logY: true, height: 380,
-    series: columns.map((c) => ({ label: c.label, kind: 'points', y: shown.map((j) => c.values[j]) })),
+    series: columns.map((c, k) => ({ label: c.label, kind: 'points', colour: own(k), y: shown.map((j) => c.values[j]) })),
   });
   if (gains.length > 0) plot('gain' + i, {
     title: 'Separable over full: promised and obtained', names: gains.map((g) => g.item), x: gains.map((_, j) => j), height: 380,
     series: [{ label: 'promised', kind: 'points', colour: 'quiet', y: gains.map((g) => g.promised) },
-      ...columns.map((c, k) => ({ label: c.label, kind: 'points', y: gains.map((g) => g.obtained[k]) }))],
+      ...columns.map((c, k) => ({ label: c.label, kind: 'points', colour: own(k), y: gains.map((g) => g.obtained[k]) }))],
   });
 });
 `;

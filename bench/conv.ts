@@ -1,9 +1,10 @@
 import type { Engine } from '../engine/engine.ts';
+import { randomUniform } from '../engine/kernels/random-tensor.ts';
 import { conv3d } from '../engine/ops/conv.ts';
 import { separable_conv3d } from '../engine/ops/separable_conv3d.ts';
 import { size as count, padded, type Shape, type Tensor } from '../engine/tensor.ts';
 import { type Comparison, compare } from './conv-why.ts';
-import { type Effort, measureTogether, noise, recordNodes, runBackward } from './measure.ts';
+import { type Effort, measureTogether, recordNodes, runBackward } from './measure.ts';
 import type { Peak } from './peak.ts';
 
 /** training: forward, gradient to the input and gradient to the weights in one go, as a training step has them. */
@@ -147,7 +148,9 @@ export function tapsInside(n: number, k: number): number {
 
 async function benchPass(engine: Engine, setting: Setting, pass: Pass, effort: Effort, peak: Peak): Promise<ConvRow[]> {
   using _scope = engine.scope();
-  const works = FORMS[pass].map((form) => workOf(engine, setting, form, pass));
+  const { channels, size } = setting;
+  const [x, dy] = [1, 2].map((seed) => randomUniform(engine, [1, channels, ...size], seed, 0, -1, 1));
+  const works = FORMS[pass].map((form) => workOf(engine, setting, form, pass, x, dy));
   const timings = await measureTogether(engine, works, effort);
   return timings.map(({ ms, margin, samples, kernels }, i) => {
     const form = FORMS[pass][i];
@@ -162,14 +165,11 @@ async function benchPass(engine: Engine, setting: Setting, pass: Pass, effort: E
   });
 }
 
-function workOf(engine: Engine, { channels, size, k }: Setting, form: Form, pass: Pass): () => void {
-  const clip: Shape = [1, channels, ...size];
-  const [x, dy] = [engine.tensor(clip, noise(count(clip))), engine.tensor(clip, noise(count(clip)))];
-  const weights = partsOf(form).map((part) => {
-    const shape = [channels, channels, ...taps(part, k)];
-    const scale = Math.sqrt(3 / channels / count(taps(part, k))); // values neither grow nor vanish from layer to layer
-    const values = noise(count(shape)).map((v) => v * scale);
-    return engine.tensor(shape, values, 'filter');
+function workOf(engine: Engine, setting: Setting, form: Form, pass: Pass, x: Tensor, dy: Tensor): () => void {
+  const { channels, k } = setting;
+  const weights = partsOf(form).map((part, i) => {
+    const limit = Math.sqrt(3 / channels / count(taps(part, k))); // values neither grow nor vanish from layer to layer
+    return randomUniform(engine, [channels, channels, ...taps(part, k)], 3 + i, 0, -limit, limit, 'filter');
   });
   const convolve = (x: Tensor, w: Tensor) =>
     conv3d(x, w, undefined, { padding: w.shape.slice(2).map((n) => (n - 1) / 2) });

@@ -56,13 +56,16 @@ export const info = { adapter: engine.caps.description, vendor: engine.caps.vend
 /** Uniform [-scale/2, scale/2), a pure function of seed and index: the inputs that every engine on the list gets. */
 function fill(shape: readonly number[], seed: number, scale = 1): Float32Array {
   const s = Math.imul(seed, 0x9e3779b1);
-  return Float32Array.from({ length: size(shape) }, (_, i) => {
+  const values = new Float32Array(size(shape));
+  // A plain loop: lists for GPUs have a hundred million values a tensor, and from() takes 16 times as long.
+  for (let i = 0; i < values.length; i++) {
     let h = Math.imul(i, 0x9e3779b1) + s;
     h = Math.imul(h ^ (h >>> 15), 0x85ebca6b);
     h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
     h = (h ^ (h >>> 16)) >>> 0;
-    return ((h >>> 8) / 16777216 - 0.5) * scale;
-  });
+    values[i] = ((h >>> 8) / 16777216 - 0.5) * scale;
+  }
+  return values;
 }
 
 /** Keeps activations of order one through ReLU-like nets. */
