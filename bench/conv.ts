@@ -2,7 +2,7 @@ import type { Engine } from '../engine/engine.ts';
 import { randomUniform } from '../engine/kernels/random-tensor.ts';
 import { conv3d } from '../engine/ops/conv.ts';
 import { separable_conv3d } from '../engine/ops/separable_conv3d.ts';
-import { size as count, padded, type Shape, type Tensor } from '../engine/tensor.ts';
+import { size as count, padded, type Tensor } from '../engine/tensor.ts';
 import { type Comparison, compare } from './conv-why.ts';
 import { type Effort, measureTogether, recordNodes, runBackward } from './measure.ts';
 import type { Peak } from './peak.ts';
