@@ -16,12 +16,12 @@ const CI4 = 16u;          // input channels / 4
 const CO4 = 16u;          // output channels / 4
 const SPLIT = true;       // two f16 values to an operand; without, inputs are rounded to f16 once
 const N = 16u;            // columns of a matrix, 16 or 8; it has 16 rows and a depth of 16
-const SM = 1u;            // matrices of a subgroup along positions
-const SN = 4u;            // and along channels
-const WM = 4u;            // subgroups along positions
-const WN = 1u;            // and along channels
+const SM = 2u;            // matrices of a subgroup along positions
+const SN = 2u;            // and along channels
+const WM = 2u;            // subgroups along positions
+const WN = 2u;            // and along channels
 const BK = 16u;           // input channels held at a time, 16 or 32
-const FLUSH = 8u;         // products of depth 16
+const FLUSH = 4u;         // products of depth 16
 const PARTS = 256u;       // of the largest magnitudes, to an operand
 const BIAS = false;
 const RESIDUAL = false;   // added to the result
@@ -58,14 +58,14 @@ const LOW_INPUTS = BM * PITCH;            // where the low values begin
 const LOW_WEIGHTS = BK * W_PITCH;
 const PER = CO4 / (R * R);                // output channels of a phase / 4
 const K4 = BK / 4u;
-const LOADS = BM * K4 / THREADS;          // vec4 of input that an invocation loads at a time
-const ROW_STEP = THREADS / K4;            // the rows it loads lie so far apart
+const OWN = (BM + THREADS - 1u) / THREADS;   // positions whose coordinates an invocation keeps
 const QUADS = N / 4u;                     // vec4 in a row of a matrix
 const PER_THREAD = 16u * QUADS / 32u;     // vec4 of a matrix that an invocation finishes
 const S_PITCH = N + 4u;
 const PATCH = 16u * S_PITCH;              // one matrix of results
 var<workgroup> inputs: array<f16, HALVES * BM * PITCH>;
 var<workgroup> weights: array<f16, HALVES * BK * W_PITCH>;
+var<workgroup> rows: array<i32, BM>;      // where the tap's input of each position lies, or -1
 var<workgroup> results: array<f32, WM * WN * PATCH>;
 var<workgroup> most: array<atomic<u32>, 4>;          // magnitudes of x and w; two more keep what follows on 16 bytes
 
@@ -93,20 +93,30 @@ fn power(exponent: i32) -> f32 { return bitcast<f32>(u32(exponent + 127) << 23u)
 
 fn exponent(bits: u32) -> i32 { return max(i32(bits >> 23u) - 127, -100); }
 
+// The f16 nearest to v, still as f32. By its bits, since a compiler may take f32(f16(v)) for v; and 0 below the normal numbers
+// of f16, which leaves all of v to `low`.
+fn nearest(v: vec4f) -> vec4f {
+  let bits = bitcast<vec4u>(v);
+  let rounded = bitcast<vec4f>((bits + 0xfffu + ((bits >> vec4u(13u)) & vec4u(1u))) & vec4u(0xffffe000u));
+  return select(vec4f(), rounded, abs(v) >= vec4f(0x1p-14));
+}
+
 fn put_inputs(at: u32, v: vec4f) {
-  let high = vec4<f16>(v);
+  let near = nearest(v);
+  let high = vec4<f16>(select(v, near, SPLIT));
   for (var l = 0u; l < 4u; l++) { inputs[at + l] = high[l]; }
   if (SPLIT) {
-    let low = vec4<f16>((v - vec4f(high)) * 2048.0);
+    let low = vec4<f16>((v - near) * 2048.0);
     for (var l = 0u; l < 4u; l++) { inputs[LOW_INPUTS + at + l] = low[l]; }
   }
 }
 
 fn put_weights(at: u32, v: vec4f) {
-  let high = vec4<f16>(v);
+  let near = nearest(v);
+  let high = vec4<f16>(select(v, near, SPLIT));
   for (var l = 0u; l < 4u; l++) { weights[at + l] = high[l]; }
   if (SPLIT) {
-    let low = vec4<f16>((v - vec4f(high)) * 2048.0);
+    let low = vec4<f16>((v - near) * 2048.0);
     for (var l = 0u; l < 4u; l++) { weights[LOW_WEIGHTS + at + l] = low[l]; }
   }
 }
@@ -130,17 +140,19 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
   workgroupBarrier();
   for (var i = t; i < 2u * PARTS; i += THREADS) { atomicMax(&most[i / PARTS], part[i]); }
   workgroupBarrier();
-  let x_exponent = 14 - exponent(atomicLoad(&most[0]));
-  let w_exponent = 14 - exponent(atomicLoad(&most[1]));
-  let x_scale = power(x_exponent);
-  let w_scale = power(w_exponent);
+  let x_exponent = exponent(atomicLoad(&most[0]));
+  let w_exponent = exponent(atomicLoad(&most[1]));
+  let x_scale = power(14 - x_exponent);
+  let w_scale = power(14 - w_exponent);
+  let unscale = x_exponent + w_exponent - 28;   // in two factors, since its power of two may be too small for f32
+  let half = unscale / 2;
 
   let first = i32((group.y * groups.x + group.x) * BM);
   let total = g.src.w * g.grid.x * g.grid.y * g.grid.z;
   let c0 = group.z * BN / 4u;
-  var start: array<vec4i, LOADS>;         // n, and where the first tap of each position that this invocation loads lies
-  for (var i = 0u; i < LOADS; i++) {
-    let p = first + i32(t / K4 + i * ROW_STEP);
+  var start: array<vec4i, OWN>;           // n, and where the first tap of each position lies
+  for (var i = 0u; i < OWN; i++) {
+    let p = first + i32(t + i * THREADS);
     let q = position(min(p, total - 1));
     start[i] = vec4i(select(-1, q.x, p < total), q.yzw * g.is.xyz + g.off.xyz);
   }
@@ -153,22 +165,23 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
   for (var a = 0; a < g.taps.x; a++) {
     for (var b = 0; b < g.taps.y; b++) {
       for (var c = 0; c < g.taps.z; c++) {
-        var row: array<i32, LOADS>;
-        for (var i = 0u; i < LOADS; i++) {
+        for (var i = 0u; i < OWN; i++) {
           let s = start[i];
           let v = s.yzw + vec3i(a, b, c) * g.off_step.xyz;
           let inside = s.x >= 0 && all(v >= vec3i()) && all(v < g.src.xyz);
-          row[i] = select(-1, ((s.x * g.src.x + v.x) * g.src.y + v.y) * g.src.z + v.z, inside);
+          let row = select(-1, ((s.x * g.src.x + v.x) * g.src.y + v.y) * g.src.z + v.z, inside);
+          if (t + i * THREADS < BM) { rows[t + i * THREADS] = row; }
         }
         let k = g.k.xyz + vec3i(a, b, c) * g.k_step.xyz;
         let tap = u32((k.x * g.kernel.y + k.y) * g.kernel.z + k.z) * CI4 * 4u;
         for (var k0 = 0u; k0 < CI4; k0 += K4) {
           workgroupBarrier();
-          let c4 = k0 + t % K4;
-          for (var i = 0u; i < LOADS; i++) {
+          for (var i = t; i < BM * K4; i += THREADS) {
+            let row = rows[i / K4];
+            let c4 = k0 + i % K4;
             var value = vec4f();
-            if (row[i] >= 0 && c4 < CI4) { value = load(u32(row[i]) * CI4 + c4, c4); }
-            put_inputs((t / K4 + i * ROW_STEP) * PITCH + t % K4 * 4u, value * x_scale);
+            if (row >= 0 && c4 < CI4) { value = load(u32(row) * CI4 + c4, c4); }
+            put_inputs(i / K4 * PITCH + i % K4 * 4u, value * x_scale);
           }
           for (var i = t; i < BK * BN / 4u; i += THREADS) {
             let r = i / (BN / 4u);
@@ -232,7 +245,7 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
       let p = position(i);
       let o = p.yzw * g.os.xyz + g.oo.xyz + vec3i(0, phase);
       let at = u32(((p.x * g.dst.x + o.x) * g.dst.y + o.y) * g.dst.z + o.z) * PER + co % PER;
-      out[at] = finish(sums[m * PER_THREAD + q] * power(-x_exponent) * power(-w_exponent), co, at);
+      out[at] = finish(sums[m * PER_THREAD + q] * power(half) * power(unscale - half), co, at);
     }
   }
 }

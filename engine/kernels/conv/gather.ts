@@ -4,6 +4,7 @@ import { padded, size, type Tensor } from '../../tensor.ts';
 import { type Axis, slidingAxis, spreadingAxes, volume } from './geometry.ts';
 import { type Convolution, type GatherVariant, type Phase, slopesOf } from './phase.ts';
 import { direct } from './variants/direct.ts';
+import { matrix } from './variants/matrix.ts';
 import { rows } from './variants/rows.ts';
 import { strip } from './variants/strip.ts';
 import { subgroup } from './variants/subgroup.ts';
@@ -11,7 +12,7 @@ import { tiled } from './variants/tiled.ts';
 import { winograd } from './variants/winograd.ts';
 
 /** In the order of preference where none was measured. */
-const variants: readonly GatherVariant[] = [winograd, strip, subgroup, rows, tiled, direct];
+const variants: readonly GatherVariant[] = [winograd, strip, subgroup, rows, tiled, direct, matrix];
 
 /** Slides the window over x: a convolution, or the input gradient of a transposed one. */
 export function slide(engine: Engine, conv: Convolution): Tensor {
