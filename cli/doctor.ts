@@ -29,7 +29,7 @@ async function run(options: CommonOptions): Promise<void> {
     memoryBytes: totalmem(),
     ffmpeg: await ffmpeg(),
     folder: fetchedFolder,
-    knobs: { DEBUG: knobs.debug, VALIDATE: knobs.validate, KERNEL: knobs.kernel },
+    knobs: { DEBUG: knobs.debug, VALIDATE: knobs.validate, KERNEL: knobs.kernel, PRECISION: knobs.precision },
   };
   const adapter = await adapterFacts(options).catch((error) => {
     if (!(error instanceof NoAdapterError)) throw error;
@@ -45,10 +45,20 @@ async function adapterFacts(options: CommonOptions) {
   const features = [...adapter.features].sort();
   const engine = await Engine.create(adapter);
   const preferred = await rememberedChoices(engine, packageVersion());
-  const { description, vendor, architecture, subgroupSize, limits } = engine.caps;
+  const { description, vendor, architecture, subgroupSize, matrices, limits } = engine.caps;
+  const tensorCores = matrices.length > 0 ? matrices.map(({ m, n, k }) => `${m}x${n}x${k}`) : 'none (f16 to f32)';
   const peak = await measurePeak(engine, { spend: 300 });
   return {
-    adapter: { description, vendor, architecture, software: fallback, timestampsExact, subgroupSize, features },
+    adapter: {
+      description,
+      vendor,
+      architecture,
+      software: fallback,
+      timestampsExact,
+      subgroupSize,
+      tensorCores,
+      features,
+    },
     limits,
     peak,
     // Among the variants that can do a shape, the first in this order runs; `subpixel profile` shows which. KERNEL forces one.

@@ -1,19 +1,25 @@
 import type { Engine } from './engine.ts';
+import { KernelError } from './errors.ts';
 import { slide } from './kernels/conv/gather.ts';
 import type { Window } from './kernels/conv/geometry.ts';
+import { matrixColumns } from './kernels/conv/matrices.ts';
 import { weightGradient } from './kernels/conv/weight-gradient.ts';
 import { randomUniform } from './kernels/random-tensor.ts';
-import type { Choices } from './knobs.ts';
+import { type Choices, knobs } from './knobs.ts';
+import type { Tensor } from './tensor.ts';
 
 /** A convolution that every network here is made of, large enough to fill a GPU, small enough to finish at once. */
 const SHAPE = [2, 64, 4, 64, 64];
 const FILTER = [64, 64, 1, 3, 3];
 const WINDOW: Window = { kernel: [1, 3, 3], stride: [1, 1, 1], padding: [0, 1, 1], dilation: [1, 1, 1], groups: 1 };
 const RUNS = 5;
+/** In one run, so that waiting for the device weighs little. */
+const REPEATS = 8;
 
 /**
  * Times the fast variants of the convolution family against each other on this device, and says in which order to prefer
- * them. A few milliseconds on a GPU. An adapter that declares itself a fallback computes on the processor, for which the row
+ * them. A few milliseconds on a GPU. Tensor cores are experimental: their kernels stand in the order only where they give the
+ * results that the others give, within what the precision asked for allows. An adapter that declares itself a fallback computes on the processor, for which the row
  * kernels are written: compiling the others there takes longer than all that they could save.
  */
 export async function tune(engine: Engine): Promise<Choices> {
@@ -23,33 +29,62 @@ export async function tune(engine: Engine): Promise<Choices> {
   const w = randomUniform(engine, FILTER, 2, 0, 0, 1, 'filter');
   const convolve = () => slide(engine, { x, w, out: SHAPE, window: WINDOW, ci: 64, co: 64, label: 'tune' });
   const correlate = () => weightGradient(engine, { x, dense: x, shape: FILTER, window: WINDOW, label: 'tune' });
+  const cores = matrixColumns(engine) ? ['matrix'] : [];
   return {
-    conv: ['strip', ...(await fastest(engine, 'conv', ['rows', 'tiled', 'winograd'], convolve)), 'direct'],
-    conv_dw: [...(await fastest(engine, 'conv_dw', ['rows', 'tiled'], correlate)), 'direct'],
+    conv: ['strip', ...(await fastest(engine, 'conv', ['rows', 'tiled', 'winograd', ...cores], convolve)), 'direct'],
+    conv_dw: [...(await fastest(engine, 'conv_dw', ['rows', 'tiled', ...cores], correlate)), 'direct'],
   };
 }
 
-/** The variants, fastest first: the best of some runs each, after one that compiles. */
-async function fastest(
+/** The variants that compute what the first of them does, fastest first. */
+export async function fastest(
   engine: Engine,
   family: string,
   variants: readonly string[],
-  work: () => unknown,
+  work: () => Tensor,
 ): Promise<string[]> {
   const before = engine.choices;
   const times = new Map<string, number>();
+  let want: Float32Array | undefined;
   for (const variant of variants) {
     engine.choices = { [family]: [variant] };
-    let best = Number.POSITIVE_INFINITY;
-    for (let run = 0; run <= RUNS; run++) {
-      using _scope = engine.scope();
-      const start = performance.now();
-      work();
-      await engine.finish();
-      if (run > 0) best = Math.min(best, performance.now() - start);
-    }
-    times.set(variant, best);
+    const got = await result(engine, work);
+    want ??= got;
+    if (got && want && agrees(got, want)) times.set(variant, await time(engine, work));
   }
   engine.choices = before;
-  return [...variants].sort((a, b) => times.get(a)! - times.get(b)!);
+  return [...times.keys()].sort((a, b) => times.get(a)! - times.get(b)!);
+}
+
+/** What a variant computes, or nothing where this device refuses its kernels. */
+async function result(engine: Engine, work: () => Tensor): Promise<Float32Array | undefined> {
+  using _scope = engine.scope();
+  return work()
+    .read()
+    .catch((error: unknown) => {
+      if (error instanceof KernelError) return undefined;
+      throw error;
+    });
+}
+
+/** Sums in f32 differ by their order, by less than inputs rounded to f16 would, and these by less than a wrong kernel. */
+function agrees(got: Float32Array, want: Float32Array): boolean {
+  const largest = want.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+  const most = largest * (knobs.precision === 'f16' ? 1e-2 : 1e-5);
+  return got.every((v, i) => Math.abs(v - want[i]) <= most);
+}
+
+/** Milliseconds for `work`: the best of some runs. */
+async function time(engine: Engine, work: () => Tensor): Promise<number> {
+  let best = Number.POSITIVE_INFINITY;
+  for (let run = 0; run < RUNS; run++) {
+    const start = performance.now();
+    for (let repeat = 0; repeat < REPEATS; repeat++) {
+      using _scope = engine.scope();
+      work();
+    }
+    await engine.finish();
+    best = Math.min(best, (performance.now() - start) / REPEATS);
+  }
+  return best;
 }

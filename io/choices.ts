@@ -1,17 +1,17 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Engine } from '../engine/engine.ts';
-import type { Choices } from '../engine/knobs.ts';
+import { type Choices, knobs } from '../engine/knobs.ts';
 import { tune } from '../engine/tuner.ts';
 import { writeFileAtomic } from './atomic.ts';
 import { fetchedFolder } from './folders.ts';
 
-/** What the tuner found, by adapter and version. Safe to delete: it is then measured again. */
+/** What the tuner found, by adapter, version and precision. Safe to delete: it is then measured again. */
 export const choicesFile: string = join(fetchedFolder, 'kernels.json');
 
 /** The kernel variants to prefer on this engine's adapter: as measured before, else measured now and remembered. */
 export async function rememberedChoices(engine: Engine, version: string): Promise<Choices> {
-  const key = `${engine.caps.description} ${version}`;
+  const key = `${engine.caps.description} ${version} ${knobs.precision}`;
   const known = await readKnown();
   if (known[key]) return known[key];
   const found = await tune(engine);

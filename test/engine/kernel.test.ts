@@ -159,10 +159,12 @@ it('folds long grids into two dimensions', () => {
 describe('knobs', () => {
   it('are read from text', () => {
     const before = { ...knobs };
-    readKnobs({ DEBUG: '2', VALIDATE: '1', KERNEL: 'conv:direct,conv_dw:rows' });
-    expect(knobs).toEqual({ debug: 2, validate: true, kernel: { conv: 'direct', conv_dw: 'rows' } });
+    readKnobs({ DEBUG: '2', VALIDATE: '1', KERNEL: 'conv:direct,conv_dw:rows', PRECISION: 'f16' });
+    const kernel = { conv: 'direct', conv_dw: 'rows' };
+    expect(knobs).toEqual({ debug: 2, validate: true, kernel, precision: 'f16' });
     readKnobs({ DEBUG: 'loud' });
-    expect(knobs).toEqual({ debug: 0, validate: false, kernel: {} });
+    expect(knobs).toEqual({ debug: 0, validate: false, kernel: {}, precision: 'f32' });
+    expect(() => readKnobs({ PRECISION: 'bf16' })).toThrow('PRECISION=bf16: expected f32 or f16');
     Object.assign(knobs, before);
   });
 

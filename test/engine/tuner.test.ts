@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
+import { KernelError } from '../../engine/errors.ts';
 import { pickVariant } from '../../engine/knobs.ts';
 import { conv2d } from '../../engine/ops/conv.ts';
-import { tune } from '../../engine/tuner.ts';
+import { fastest, tune } from '../../engine/tuner.ts';
 import { testEngine } from '../ops/engine.ts';
 
 let engine: Engine;
@@ -43,6 +44,17 @@ describe('kernel variants', () => {
     expect(engine.memory.stats().live).toBe(live);
     expect(engine.choices).toEqual({});
     if (engine.caps.fallback) expect(choices).toEqual({});
-    else expect([...choices.conv].sort()).toEqual(['direct', 'rows', 'strip', 'tiled', 'winograd']);
+    else expect(choices.conv).toEqual(expect.arrayContaining(['direct', 'rows', 'strip', 'tiled', 'winograd']));
+  });
+
+  it('are left out where they compute something else, or are refused', async () => {
+    const work = () => {
+      const [variant] = engine.choices.any;
+      if (variant === 'refused') engine.device.fail(new KernelError('no such instruction'));
+      return engine.tensor([2], variant === 'wrong' ? [1, 2.0001] : [1, variant === 'near' ? 2.000001 : 2]);
+    };
+    const order = await fastest(engine, 'any', ['first', 'wrong', 'near', 'refused'], work);
+    expect(order.sort()).toEqual(['first', 'near']);
+    expect(engine.choices).toEqual({});
   });
 });
