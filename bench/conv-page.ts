@@ -24,7 +24,8 @@ For C channels that is k³·C² multiply-adds a value.</p></div>
   ])}<p>A <b>separable</b> one looks at k×k values of the same frame first, then at k frames of the result: (k² + k)·C².
 <b>Unfused</b>, the tensor between the two goes through memory; <b>fused</b>, one operation does both.</p></div></div>
 <p>So arithmetic promises k³ / (k² + k): 2.25x for k = 3, 4.17x for 5, 6.13x for 7. What is obtained depends on how fast each kernel
-runs, on memory, and on taps that fall outside the clip, which need not be computed.</p>
+runs, on memory, on taps that fall outside the clip, which need not be computed, and on kernels that reach the same result with fewer
+multiplications (Winograd).</p>
 <p class="choices" id="choices"></p>
 <h2>Speed-up over the full convolution</h2>
 <section class="plots" id="gains"></section>
@@ -83,7 +84,7 @@ const style = `
 .legend { display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; font-size: .85rem; margin: .6rem 0; }
 .legend i { display: inline-block; width: .8rem; height: .8rem; border-radius: 2px; margin-right: .35rem; vertical-align: -1px; }
 .base { background: var(--quiet); } .padding { background: var(--orange); } .spatial { background: var(--blue); }
-.temporal { background: var(--teal); } .middle { background: var(--purple); } .together { background: var(--red); }
+.temporal { background: var(--teal); } .middle { background: var(--purple); } .algorithm { background: var(--yellow); } .together { background: var(--red); }
 .fused { background: var(--green); }
 `;
 
@@ -102,7 +103,7 @@ function gains(list) {
     place.append(Object.assign(document.createElement('div'), { id: 'gain' + i }));
     const series = [
       { label: 'promised by arithmetic', values: cs.map((c) => c.promised), colour: 'quiet' },
-      { label: 'promised inside the clip', values: cs.map((c) => c.promisedInside), colour: 'orange' },
+      { label: 'promised by what the kernels multiply', values: cs.map((c) => c.promisedByKernels), colour: 'orange' },
       { label: 'obtained, unfused', values: cs.map((c) => c.obtained), colour: 'blue' },
       { label: 'obtained, fused', values: cs.map((c) => c.obtainedFused), colour: 'green' },
     ].filter((s) => s.values.some((v) => v != null));

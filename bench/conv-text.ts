@@ -1,4 +1,5 @@
-import type { ConvBench, ConvRow, Pass, Setting } from './conv.ts';
+import type { ConvBench, ConvRow } from './conv.ts';
+import type { Pass, Setting } from './conv-count.ts';
 import { margin, milliseconds, number, percent, times } from './format.ts';
 import { quantile } from './statistics.ts';
 
@@ -52,12 +53,16 @@ export function rowTable({ rows }: ConvBench): string[][] {
 /** Its head first. The shares are of the unfused time; negative where the part helped. */
 export function comparisonTable({ comparisons }: ConvBench): string[][] {
   const head = ['k³ against k² + k', 'pass', 'C', 'T x H x W', 'full ms', 'separable', 'fused'];
-  head.push('promised', 'inside', 'obtained', 'fused', 'padding', 'rate 1xkxk', 'rate kx1x1', 'middle');
+  head.push('promised', 'inside', 'by kernels', 'obtained', 'fused');
+  head.push('padding', 'Winograd', 'rate 1xkxk', 'rate kx1x1', 'middle');
   const lines = comparisons.map((c) => [
     ...[`${c.k}x${c.k}x${c.k}`, passNames[c.pass], String(c.channels), c.size.join('x')],
     ...[milliseconds(c.fullMs), milliseconds(c.unfusedMs), c.fusedMs === null ? '-' : milliseconds(c.fusedMs)],
-    ...[times(c.promised), times(c.promisedInside), times(c.obtained), times(c.obtainedFused)],
-    ...[c.why.padding, c.why.spatial, c.why.temporal, c.why.middle].map((part) => percent(part / c.unfusedMs)),
+    ...[times(c.promised), times(c.promisedInside), times(c.promisedByKernels)],
+    ...[times(c.obtained), times(c.obtainedFused)],
+    ...[c.why.padding, c.why.algorithm, c.why.spatial, c.why.temporal, c.why.middle].map((part) =>
+      percent(part / c.unfusedMs),
+    ),
   ]);
   return [head, ...lines];
 }

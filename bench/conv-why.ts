@@ -1,4 +1,5 @@
-import type { ConvRow, Form, Pass, Setting } from './conv.ts';
+import type { ConvRow } from './conv.ts';
+import { type Form, multiplies, type Part, type Pass, type Setting } from './conv-count.ts';
 import { milliseconds, percent, times } from './format.ts';
 import type { Peak } from './peak.ts';
 
@@ -14,6 +15,8 @@ export interface Comparison extends Setting {
   readonly promised: number;
   /** The same for the taps that fall inside the clip: a kernel may skip the others, of which the full filter has more. */
   readonly promisedInside: number;
+  /** The same for the multiplications that the kernels do which ran: Winograd's do fewer. */
+  readonly promisedByKernels: number;
   /** By fullMs over unfusedMs, and over fusedMs. */
   readonly obtained: number;
   readonly obtainedFused: number | null;
@@ -21,7 +24,8 @@ export interface Comparison extends Setting {
 }
 
 /**
- * Where unfusedMs comes from, in milliseconds that add up to it: promised + padding + spatial + temporal + middle + together.
+ * Where unfusedMs comes from, in milliseconds that add up to it: promised + padding + algorithm + spatial +
+ * temporal + middle + together.
  * A part may be negative: it then helped.
  */
 export interface Why {
@@ -29,6 +33,8 @@ export interface Why {
   readonly promised: number;
   /** What taps in the padding cost the full filter less than its multiply-adds say: fullMs / promisedInside less the above. */
   readonly padding: number;
+  /** What kernels that multiply less (Winograd) save the full filter more than the factors; 0 where none ran. */
+  readonly algorithm: number;
   /** What each factor takes more than at the rate of the full filter, without the traffic of the middle tensor. */
   readonly spatial: number;
   readonly temporal: number;
@@ -36,7 +42,7 @@ export interface Why {
   readonly middle: number;
   /** What the measurement of the whole differs from the sum of its parts; 0 outside training. */
   readonly together: number;
-  /** Of multiply-adds inside the clip, in GFLOP/s. */
+  /** Of the multiply-adds that the kernels do, in GFLOP/s. */
   readonly rates: Readonly<Record<'full' | 'spatial' | 'temporal', number>>;
   /** Of the tensor between the factors, written and read. */
   readonly middleBytes: number;
@@ -48,39 +54,39 @@ const PARTS: readonly Pass[] = ['forward', 'dx', 'dw'];
 export function compare(rows: readonly ConvRow[], pass: Pass, peak: Peak): Comparison {
   const row = (form: Form, pass: Pass) => rows.find((r) => r.form === form && r.pass === pass);
   const passes = pass === 'training' ? PARTS : [pass];
-  const total = (form: Form, key: 'ms' | 'macsInside') =>
-    passes.reduce<number>((sum, part) => sum + row(form, part)![key], 0);
+  const sum = (form: Part, value: (row: ConvRow) => number) =>
+    passes.reduce((total, part) => total + value(row(form, part)!), 0);
+  const ms = (form: Part) => sum(form, (r) => r.ms);
+  const inside = (form: Part) => sum(form, (r) => r.macsInside);
+  const done = (form: Part) => sum(form, (r) => multiplies(r, form, r.kernels));
   const full = row('full', pass)!;
   const { channels, size, k } = full;
-  const [spatialMs, temporalMs] = [total('spatial', 'ms'), total('temporal', 'ms')];
-  const unfusedMs = row('unfused', pass)?.ms ?? spatialMs + temporalMs;
+  const unfusedMs = row('unfused', pass)?.ms ?? ms('spatial') + ms('temporal');
   const fusedMs = row('fused', pass)?.ms ?? null;
   const promised = k ** 3 / (k ** 2 + k);
-  const [insideSpatial, insideTemporal] = [total('spatial', 'macsInside'), total('temporal', 'macsInside')];
-  const promisedInside = full.macsInside / (insideSpatial + insideTemporal);
+  const promisedInside = inside('full') / (inside('spatial') + inside('temporal'));
+  const promisedByKernels = done('full') / (done('spatial') + done('temporal'));
 
-  const slower = (ms: number, macs: number) => ms - (full.ms * macs) / full.macsInside;
-  const [spatial, temporal] = [slower(spatialMs, insideSpatial), slower(temporalMs, insideTemporal)];
+  const slower = (form: Part) => ms(form) - (full.ms * done(form)) / done('full');
+  const [spatial, temporal] = [slower('spatial'), slower('temporal')];
   const clip = (row('spatial', 'forward')!.bytes - weightBytes(row('spatial', 'forward')!)) / 2;
   const middleBytes = 2 * clip * passes.length;
   const middle = Math.min(middleBytes / Math.max(peak.copyGbs, peak.readGbs) / 1e6, Math.max(spatial + temporal, 0));
-  const rate = (macs: number, ms: number) => (2 * macs) / ms / 1e6;
+  const rate = (form: Part, time = ms(form)) => (2 * done(form)) / time / 1e6;
   return {
-    ...{ channels, size, k, pass, fullMs: full.ms, unfusedMs, fusedMs, promised, promisedInside },
+    ...{ channels, size, k, pass, fullMs: full.ms, unfusedMs, fusedMs },
+    ...{ promised, promisedInside, promisedByKernels },
     obtained: full.ms / unfusedMs,
     obtainedFused: fusedMs && full.ms / fusedMs,
     why: {
       promised: full.ms / promised,
       padding: full.ms / promisedInside - full.ms / promised,
+      algorithm: full.ms / promisedByKernels - full.ms / promisedInside,
       spatial: spatial - middle / 2, // which writes the middle tensor
       temporal: temporal - middle / 2, // which reads it
       middle,
-      together: unfusedMs - spatialMs - temporalMs,
-      rates: {
-        full: rate(full.macsInside, full.ms),
-        spatial: rate(insideSpatial, spatialMs),
-        temporal: rate(insideTemporal, temporalMs),
-      },
+      together: unfusedMs - ms('spatial') - ms('temporal'),
+      rates: { full: rate('full', full.ms), spatial: rate('spatial'), temporal: rate('temporal') },
       middleBytes,
     },
   };
@@ -92,9 +98,10 @@ const rateText = (gflops: number): string =>
   gflops >= 1000 ? `${(gflops / 1000).toFixed(2)} TFLOP/s` : `${gflops.toFixed(1)} GFLOP/s`;
 
 /** What the parts of the difference are called, in the order in which they add up. */
-export const reasonKeys = ['padding', 'spatial', 'temporal', 'middle', 'together'] as const;
+export const reasonKeys = ['padding', 'algorithm', 'spatial', 'temporal', 'middle', 'together'] as const;
 export const reasons: Readonly<Record<(typeof reasonKeys)[number], string>> = {
   padding: 'taps in the padding',
+  algorithm: 'fewer multiplications (Winograd)',
   spatial: 'rate of 1×k×k',
   temporal: 'rate of k×1×1',
   middle: 'traffic of the middle tensor',
@@ -108,7 +115,12 @@ export function explain(c: Comparison): string[] {
   const lines = [
     `Arithmetic promises ${times(c.promised)}; obtained ${times(c.obtained)}${c.obtainedFused ? `, fused ${times(c.obtainedFused)}` : ''}.`,
     `Taps in the padding need no arithmetic, and the full filter has more of them: inside the clip, ${times(c.promisedInside)} are left.`,
-    `Rates inside the clip: full ${rateText(full)}, 1×${k}×${k} ${rateText(spatial)} (${percent(spatial / full)} of it), ` +
+    ...(why.algorithm === 0
+      ? []
+      : [
+          `Kernels that multiply less (Winograd) ran; by the multiplications done, ${times(c.promisedByKernels)} are promised.`,
+        ]),
+    `Rates of what they multiply: full ${rateText(full)}, 1×${k}×${k} ${rateText(spatial)} (${percent(spatial / full)} of it), ` +
       `${k}×1×1 ${rateText(temporal)} (${percent(temporal / full)}).`,
     `The tensor between the factors: ${(why.middleBytes / 1e6).toFixed(1)} MB to write and read, ` +
       (why.middle > 0

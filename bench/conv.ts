@@ -2,28 +2,11 @@ import type { Engine } from '../engine/engine.ts';
 import { randomUniform } from '../engine/kernels/random-tensor.ts';
 import { conv3d } from '../engine/ops/conv.ts';
 import { separable_conv3d } from '../engine/ops/separable_conv3d.ts';
-import { size as count, padded, type Tensor } from '../engine/tensor.ts';
+import { size as count, type Tensor } from '../engine/tensor.ts';
+import { type Form, PASSES, type Pass, partsOf, type Setting, taps, work } from './conv-count.ts';
 import { type Comparison, compare } from './conv-why.ts';
 import { type Effort, measureTogether, recordNodes, runBackward } from './measure.ts';
 import type { Peak } from './peak.ts';
-
-/** training: forward, gradient to the input and gradient to the weights in one go, as a training step has them. */
-export type Pass = 'forward' | 'dx' | 'dw' | 'training';
-export const PASSES: readonly Pass[] = ['forward', 'dx', 'dw', 'training'];
-
-/**
- * full: k x k x k. spatial: 1 x k x k, temporal: k x 1 x 1, each alone. unfused: both, one after the other, with the tensor
- * between them in memory. fused: the op separable_conv3d.
- */
-export type Form = 'full' | 'spatial' | 'temporal' | 'unfused' | 'fused';
-
-/** What is convolved: C channels to C, stride 1, size kept. */
-export interface Setting {
-  readonly channels: number;
-  /** Frames, height, width. */
-  readonly size: readonly [number, number, number];
-  readonly k: number;
-}
 
 export interface ConvRow extends Setting {
   readonly form: Form;
@@ -117,34 +100,6 @@ const FORMS: Readonly<Record<Pass, readonly Form[]>> = {
   dw: ['full', 'spatial', 'temporal'],
   training: ['full', 'unfused', 'fused'],
 };
-
-type Part = 'full' | 'spatial' | 'temporal';
-const partsOf = (form: Form): Part[] => (form === 'unfused' || form === 'fused' ? ['spatial', 'temporal'] : [form]);
-const taps = (part: Part, k: number): number[] =>
-  part === 'full' ? [k, k, k] : part === 'spatial' ? [1, k, k] : [k, 1, 1];
-
-/** Multiply-adds and bytes by arithmetic. */
-function work({ channels, size, k }: Setting, form: Form, pass: Pass) {
-  const clip = padded(channels) * count(size);
-  const filters = partsOf(form).map((part) => taps(part, k));
-  const inside = filters.map((kernel) => kernel.reduce((n, t, axis) => n * tapsInside(size[axis], t), 1));
-  const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
-  const passes = pass === 'training' ? 3 : 1;
-  const ends = form === 'unfused' ? 4 : 2; // clips that are read or written
-  return {
-    macs: passes * count(size) * channels ** 2 * sum(filters.map(count)),
-    macsInside: passes * count(size) * channels ** 2 * sum(inside),
-    bytes: 4 * passes * (ends * clip + padded(channels) * channels * sum(filters.map(count))),
-  };
-}
-
-/** How many of k taps, on average over n positions, do not fall into the padding. */
-export function tapsInside(n: number, k: number): number {
-  const reach = (k - 1) / 2;
-  let inside = 0;
-  for (let i = 0; i < n; i++) inside += Math.min(n - 1, i + reach) - Math.max(0, i - reach) + 1;
-  return inside / n;
-}
 
 async function benchPass(engine: Engine, setting: Setting, pass: Pass, effort: Effort, peak: Peak): Promise<ConvRow[]> {
   using _scope = engine.scope();

@@ -141,9 +141,9 @@ async function convolutions({ engine, peak, onProgress }: Work, options: ConvOpt
   const plan: ConvPlan = { channels, frames, sizes, kernels, effort: usual.effort };
   const found = await benchConv(engine, plan, peak, onProgress);
   const meaning =
-    'promised: k³ / (k² + k); inside: the same without the taps that fall into the padding. The last columns are the parts of the\n' +
-    'separable time by which it differs from the promise; negative where they helped. --html explains each of them. Operations are\n' +
-    'those of the direct algorithm: a kernel that needs fewer (Winograd) may pass the peak.';
+    'promised: k³ / (k² + k); inside: without the taps that fall into the padding; by kernels: by the multiplications that the kernels\n' +
+    'do (Winograd does fewer, and may pass the peak, as GFLOP/s count the direct algorithm). The last columns are the parts of the\n' +
+    'separable time by which it differs from the promise, negative where they helped; --html explains each of them.';
   return {
     json: found,
     text: `${table(rowTable(found))}\n\n${table(comparisonTable(found))}\n${meaning}\n\n${headline(found)}`,

@@ -6,7 +6,7 @@
  *   kind    'line' (default), 'steps', 'points' or 'bars';
  *   x       its own positions, if it has not those of the plot;
  *   bare    true for a line without a mark at each point;
- *   colour  'blue', 'orange', 'green', 'purple', 'red', 'teal' or 'quiet', as the style has them for light and dark;
+ *   colour  'blue', 'orange', 'green', 'purple', 'red', 'teal', 'yellow' or 'quiet', as the style has them for light and dark;
  *   notes   a text for each point, which the legend shows under the cursor.
  * names stand under the x axis at 0, 1, 2, ... instead of numbers, on end where they need it: the plot is then higher.
  *
@@ -14,7 +14,7 @@
  * with one value, or null, for each of the groups.
  */
 export const plotScript = `
-const COLOURS = ['blue', 'orange', 'green', 'purple', 'red', 'teal'];
+const COLOURS = ['blue', 'orange', 'green', 'purple', 'red', 'teal', 'yellow'];
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim();
 const dark = matchMedia('(prefers-color-scheme: dark)');
 const short = (v) => v == null ? '' : Math.abs(v) >= 100 ? v.toFixed(0) : String(+v.toPrecision(3));

@@ -58,9 +58,9 @@ export function tableHtml(
 
 const style = `
 :root { color-scheme: light dark; --ink: #1c1e21; --paper: #fdfdfc; --line: #d8d8d4; --quiet: #6a6e73; --tint: #f1f1ee;
-  --blue: #2f7ed8; --orange: #d9722e; --green: #2f9455; --purple: #8a5cc7; --red: #c9444b; --teal: #2a97a0; }
+  --blue: #2f7ed8; --orange: #d9722e; --green: #2f9455; --purple: #8a5cc7; --red: #c9444b; --teal: #2a97a0; --yellow: #c9a227; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e4e4e0; --paper: #16181a; --line: #3a3d40; --quiet: #9a9ea3;
-  --tint: #212427; --blue: #5a9ff0; --orange: #ee9152; --green: #55bb7c; --purple: #b08be8; --red: #ea6f75; --teal: #52bcc5; } }
+  --tint: #212427; --blue: #5a9ff0; --orange: #ee9152; --green: #55bb7c; --purple: #b08be8; --red: #ea6f75; --teal: #52bcc5; --yellow: #e0c050; } }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
 main { max-width: 1100px; margin: 0 auto; padding: 1.5rem; }
 h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.15rem; margin: 2rem 0 .3rem; } h3 { font-size: 1rem; margin: 1rem 0 .2rem; }

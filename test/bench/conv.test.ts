@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { benchConv, type ConvBench, type ConvPlan, convPlan, tapsInside } from '../../bench/conv.ts';
+import { benchConv, type ConvBench, type ConvPlan, convPlan } from '../../bench/conv.ts';
+import { multiplies, tapsInside } from '../../bench/conv-count.ts';
 import { convPage } from '../../bench/conv-page.ts';
 import { comparisonTable, rowTable } from '../../bench/conv-text.ts';
 import { compare, explain, reasonKeys } from '../../bench/conv-why.ts';
@@ -62,6 +63,21 @@ describe('bench conv', () => {
     const comparison = compare(slow, 'forward', peak);
     expect(comparison.why.spatial).toBeCloseTo(-comparison.why.middle / 2, 6);
     expect(explain(comparison).at(-1)).toMatch(/costs most: rate of 3×1×1/);
+  });
+
+  it('counts what Winograd multiplies, and takes it out of the rates', () => {
+    const setting = { channels: 2, size: [4, 6, 6] as const, k: 3 };
+    expect(multiplies(setting, 'full', ['conv3d (winograd)'])).toBeCloseTo(144 * 4 * (10 / 4) * 4, 6);
+    expect(multiplies(setting, 'temporal', ['conv3d (rows)'])).toBeCloseTo(144 * 4 * (10 / 4), 6);
+    // All at one rate of what they multiply: nothing is left to explain but padding and algorithm.
+    const rows = found.rows.map((row) => {
+      if (!['full', 'spatial', 'temporal'].includes(row.form)) return row;
+      const kernels = row.form === 'temporal' ? [] : ['conv3d (winograd)'];
+      return { ...row, kernels, ms: multiplies(row, row.form as 'full', kernels) / 1e4 };
+    });
+    const { obtained, promisedByKernels, why } = compare(rows, 'forward', peak);
+    expect(obtained).toBeCloseTo(promisedByKernels, 9);
+    expect([why.spatial, why.temporal, why.middle].map(Math.abs)).toEqual([0, 0, 0].map((n) => expect.closeTo(n, 9)));
   });
 
   it('writes tables and one page that needs nothing else', async () => {
