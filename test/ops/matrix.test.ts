@@ -4,11 +4,9 @@ import { knobs, readKnobs } from '../../engine/knobs.ts';
 import { conv2d } from '../../engine/ops/conv.ts';
 import { sum } from '../../engine/ops/sum.ts';
 import { nodeGpu } from '../../io/gpu.ts';
-import { cases, makeArray } from '../cases.ts';
-import { Guard } from './guard.ts';
-import { answer, distance, questionOf, run, termsOf } from './judge.ts';
+import { makeArray } from '../cases.ts';
 import { withTensorCores } from './matrix-emulation.ts';
-import { expectRight } from './walk.ts';
+import { otherCases, thinCases, walkMatrixCases, wideCases } from './matrix-walk.ts';
 
 // The kernels for tensor cores, computed by an emulation of subgroup matrices (matrix-emulation.ts): all but the multiplication
 // itself is the text that runs on a GPU. How a tensor core rounds is the subject of matrix-accuracy.test.ts.
@@ -35,34 +33,6 @@ afterEach(() => {
   knobs.kernel = {};
   knobs.precision = 'f32';
 });
-
-const small = [
-  'conv2d: 3x3 odd channels',
-  'conv2d: lists per axis',
-  'conv2d: 64 to 3',
-  'conv3d: 3x3x3',
-  'conv3d: stride 2',
-  'conv_transpose2d: holes',
-  'conv_transpose3d: FSTRN, with holes',
-];
-const wide = ['conv2d: 67 to 65', 'conv3d: 64 to 64', 'conv2d: 64 to 256, 1x1'];
-const fused = [
-  'fused_conv2d: shuffle 3, all at once',
-  'fused_conv2d: 64 to 3',
-  'fused_conv2d: stride 2',
-  'fused_conv3d: FSTRN block, spatial',
-  'fused_conv3d: FSTRN block, temporal',
-];
-
-/** What a rounding of both inputs to f16 may change in a term, in the units of `distance`. */
-const F16 = 2 ** 14;
-
-const settings: { n: 16 | 8; precision: 'f32' | 'f16'; bytes?: number; chosen: string[] }[] = [
-  { n: 16, precision: 'f32', chosen: [...small, ...wide, ...fused] },
-  { n: 8, precision: 'f32', chosen: [...small.slice(0, 2), ...wide] },
-  { n: 16, precision: 'f16', chosen: [...small.slice(0, 2), ...wide] },
-  { n: 16, precision: 'f32', bytes: 16_384, chosen: ['conv2d: 67 to 65'] },
-];
 
 withF16('the matrix variants', () => {
   const labels = async (engine: Engine, inputs: number, outputs: number) => {
@@ -120,28 +90,10 @@ withF16('the matrix variants', () => {
 });
 
 withF16('convolutions on emulated tensor cores', () => {
-  for (const { n, precision, bytes, chosen } of settings) {
-    describe(`16x${n}, ${precision}${bytes ? `, ${bytes} bytes of workgroup memory` : ''}`, async () => {
-      const engine = await matrixEngine(n, bytes);
-      for (const test of cases.filter(({ op, name }) => chosen.includes(`${op}: ${name}`))) {
-        it(`${test.op}: ${test.name}`, async () => {
-          Object.assign(knobs, { precision, kernel: { conv: 'matrix', conv_dw: 'matrix' } });
-          const question = questionOf(test);
-          using guard = new Guard(engine);
-          const got = await run(engine, question);
-          expect(await guard.check(), 'written behind blocks of so many bytes').toEqual([]);
-          const want = answer(question);
-          if (precision === 'f32') {
-            expectRight(got, want, question);
-            return;
-          }
-          const terms = termsOf(question, want);
-          expect(distance(got.y, want.y, terms.y)).toBeLessThan(F16);
-          for (const [name, grad] of Object.entries(want.grads)) {
-            expect(distance(got.grads[name], grad, terms[name]), name).toBeLessThan(F16);
-          }
-        });
-      }
-    });
-  }
+  describe('of 16x16', () => {
+    walkMatrixCases(() => matrixEngine(16), 'f32', [...thinCases, ...wideCases, ...otherCases]);
+    walkMatrixCases(() => matrixEngine(16), 'f16', [...thinCases, ...wideCases]);
+  });
+  describe('of 16x8', () => walkMatrixCases(() => matrixEngine(8), 'f32', [...thinCases, ...wideCases]));
+  describe('with 16 KiB of workgroup memory', () => walkMatrixCases(() => matrixEngine(16, 16_384), 'f32', wideCases));
 });
