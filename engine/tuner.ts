@@ -32,7 +32,7 @@ export async function tune(engine: Engine): Promise<Choices> {
   const cores = matrixColumns(engine) ? ['matrix'] : [];
   return {
     conv: ['strip', ...(await fastest(engine, 'conv', ['rows', 'tiled', 'winograd', ...cores], convolve)), 'direct'],
-    conv_dw: [...(await fastest(engine, 'conv_dw', ['rows', 'tiled', ...cores], correlate)), 'direct'],
+    conv_dw: [...(await fastest(engine, 'conv_dw', ['rows', 'tiled', 'winograd', ...cores], correlate)), 'direct'],
   };
 }
 

@@ -50,7 +50,7 @@ const cases: OpCase[] = [
   },
 ];
 
-const winograd = { conv: 'winograd' };
+const winograd = { conv: 'winograd', conv_dw: 'winograd' };
 
 describe('Winograd F(2x2, 3x3)', () => {
   for (const test of cases) {
@@ -70,7 +70,7 @@ describe('Winograd F(2x2, 3x3)', () => {
     const x = engine().zeros([1, channels, size, size]);
     const w = engine().zeros([channels, channels, 3, 3], 'filter');
     const times = await engine().profile(() => {
-      conv2d(x, w, { padding: 1, ...attrs });
+      conv2d(x, w, undefined, { padding: 1, ...attrs });
     });
     return times.map(({ label }) => label);
   }

@@ -1,23 +1,14 @@
-import transformsWgsl from '../../../../shaders/conv.winograd.wgsl';
-import productWgsl from '../../../../shaders/conv.winograd_product.wgsl';
-import { WORKGROUP } from '../../../engine.ts';
+import wgsl from '../../../../shaders/conv.winograd_product.wgsl';
 import { Kernel } from '../../../kernel.ts';
 import { knobs } from '../../../knobs.ts';
 import { ceilDiv, volume } from '../geometry.ts';
 import type { GatherVariant, Phase } from '../phase.ts';
+import { dealTiles, eachChunk, PLACES, rowGrid, transformInput, transforms } from '../tiles.ts';
 
-const transforms = new Kernel('conv.winograd', transformsWgsl);
-const products = new Kernel('conv.winograd_product', productWgsl);
+const products = new Kernel('conv.winograd_product', wgsl);
 
-/** Frequencies of a tile: 4 x 4. */
-const PLACES = 16;
-/** Neighbouring tiles whose input an invocation transforms. */
-const ACROSS = 2;
 /** Products of four channels that a lane keeps in registers. */
 const PRODUCTS = 16;
-/** Transformed input that is held at a time: small enough for a processor's caches, large enough to fill a GPU. */
-const CACHED_BYTES = 2 ** 21;
-const FILLING_BYTES = 2 ** 26;
 
 /**
  * Winograd's F(2x2, 3x3): filters of 3 rows and 3 columns and any depth, without stride or holes in the plane. For adapters
@@ -29,59 +20,43 @@ export const winograd: GatherVariant = {
   plan(phase) {
     const { engine, conv, axes, batch, ci4, co4, run } = phase;
     const [d, h, w] = axes;
-    const { limits, fallback, subgroupSize } = engine.caps;
+    const { limits, subgroupSize } = engine.caps;
     const plane = [h, w].every(({ taps, is, offStep }) => taps === 3 && is === 1 && offStep === 1);
     if (conv.window.groups > 1 || !plane || d.taps === 0 || subgroupSize[0] < 8 || !wanted(phase)) return undefined;
-    const [frames] = volume(conv.x.shape);
-    const tiles = [ceilDiv(h.grid, 2), ceilDiv(w.grid, 2)] as const;
-    const rows = batch * tiles[0];
-    const rowBytes = PLACES * frames * tiles[1] * ci4 * 16;
-    const most = Math.min(fallback ? CACHED_BYTES : FILLING_BYTES, limits.bindingBytes);
-    const chunks = ceilDiv(rows, Math.max(1, Math.floor(most / rowBytes)));
-    const chunk = ceilDiv(rows, chunks);
+    const src = [...volume(conv.x.shape), batch];
+    const rowBytes = PLACES * src[0] * ceilDiv(w.grid, 2) * ci4 * 16;
+    const tiles = dealTiles(engine, batch, h.grid, w.grid, rowBytes);
     const LC = co4 > 4 ? 8 : co4 > 2 ? 4 : 2;
     const REGS = PRODUCTS / LC;
-    const grids = (count: number) => ({
-      input: [ceilDiv(ceilDiv(tiles[1], ACROSS) * ci4, WORKGROUP), count, frames] as const,
-      product: [ceilDiv(count * tiles[1], 8 * REGS) * ceilDiv(co4, LC), d.grid] as const,
-    });
-    const { input, product } = grids(chunk);
-    const fits = [...input, ...product].every((size) => size <= limits.workgroupsPerDimension);
-    if (!fits || rowBytes > limits.bindingBytes) return undefined;
+    const blocks = ceilDiv(co4, LC);
+    const grid = (count: number) => [ceilDiv(count * tiles.across, 8 * REGS) * blocks, d.grid] as const;
+    const grids = [...rowGrid(tiles.across, ci4, tiles.chunk, src[0]), ...grid(tiles.chunk)];
+    if (rowBytes > limits.bindingBytes || grids.some((n) => n > limits.workgroupsPerDimension)) return undefined;
     const { SLOPES, ...stored } = phase.fused;
     const operands = { CI4: ci4, CO4: co4 };
-    const constants = { ...stored, ...operands, LC, REGS };
     return (label) => {
       const { x, w: filter, slope, bias, residual, out } = run.bind;
       using u = engine.raw(d.taps * PLACES * ci4 * 4 * co4 * 16);
-      using v = engine.raw(chunk * rowBytes);
+      using v = engine.raw(tiles.chunk * rowBytes);
       engine.run(transforms, 'filter_transform', {
         bind: { w: filter, u },
-        uniforms: { ...run.uniforms, tiles: [...tiles, 0, rows] },
+        uniforms: { ...run.uniforms, tiles: 0 },
         constants: operands,
         threads: u.bytes / 16 / PLACES,
         label: `${label} filter`,
       });
-      for (let first = 0; first < rows; first += chunk) {
-        const count = Math.min(chunk, rows - first);
-        const uniforms = { ...run.uniforms, tiles: [...tiles, first, count] };
-        const grid = grids(count);
-        engine.run(transforms, 'input_transform', {
-          bind: { x, slope, v },
-          uniforms,
-          constants: { ...operands, SLOPES, ACROSS },
-          grid: grid.input,
-          label: `${label} input`,
-        });
+      eachChunk(tiles, (chunk, count) => {
+        const uniforms = { ...run.uniforms, src, tiles: chunk };
+        transformInput(engine, { x, slope, v }, ci4, Number(SLOPES), uniforms, label);
         engine.run(products, 'product', {
           bind: { u, v, bias, residual, out },
           uniforms,
-          constants,
-          grid: grid.product,
+          constants: { ...stored, ...operands, LC, REGS },
+          grid: grid(count),
           label,
-          flops: (run.flops * count) / rows,
+          flops: (run.flops * count) / tiles.rows,
         });
-      }
+      });
     };
   },
 };
