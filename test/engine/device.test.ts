@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { Device } from '../../engine/device.ts';
 import { DeviceLostError } from '../../engine/errors.ts';
 import { mul } from '../../engine/ops/binary.ts';
 import { sum } from '../../engine/ops/sum.ts';
+import { nodeGpu } from '../../io/gpu.ts';
 import { testEngine } from '../ops/engine.ts';
+import { MATRIX_FEATURE, withTensorCores } from '../ops/matrix-emulation.ts';
 
 describe('a lost device', () => {
   it('is what every later wait says', async () => {
@@ -42,4 +45,13 @@ it('capabilities say what the adapter has', async () => {
   expect(limits.workgroupsPerDimension).toBeGreaterThanOrEqual(65_535);
   expect(subgroupSize[0] > 0).toBe(subgroups);
   engine.destroy();
+});
+
+it('tensor cores are told of where the device has the feature, and they add in f32', async () => {
+  const adapter = async () => (await nodeGpu((process.env.SUBPIXEL_DEVICE ?? 'auto') as 'auto')).adapter;
+  const own = await adapter();
+  const [plain, claimed] = [await Device.open(own), await Device.open(withTensorCores(await adapter(), 8))];
+  expect(plain.caps.matrices.length > 0).toBe(own.features.has(MATRIX_FEATURE));
+  expect(claimed.caps.matrices).toEqual([{ m: 16, n: 8, k: 16 }]);
+  for (const { gpu } of [plain, claimed]) gpu.destroy();
 });

@@ -1,7 +1,7 @@
 /** Zero, as no compiler can know, so none unrolls the loops: a processor's driver would take minutes. */
 const ZERO = 'u32(min(g.src.w, 0))';
 
-const FEATURE = 'chromium-experimental-subgroup-matrix';
+export const MATRIX_FEATURE = 'chromium-experimental-subgroup-matrix' as GPUFeatureName;
 
 /**
  * An adapter that claims tensor cores for (16 x 16)·(16 x n) and subgroups of 32. Its device has the feature if the adapter does.
@@ -11,9 +11,10 @@ export function withTensorCores(adapter: GPUAdapter, n: number, workgroupBytes?:
   const claiming = (own: object, claims: object) =>
     new Proxy(own, { get: (_, key) => Reflect.get(claims, key) ?? Reflect.get(own, key) });
   const config = { componentType: 'f16', resultComponentType: 'f32', M: 16, N: n, K: 16 };
+  const narrow = { ...config, resultComponentType: 'f16' }; // which no kernel here should take
   return {
-    features: new Set([...adapter.features, FEATURE]),
-    info: claiming(adapter.info, { subgroupMinSize: 32, subgroupMaxSize: 32, subgroupMatrixConfigs: [config] }),
+    features: new Set([...adapter.features, MATRIX_FEATURE]),
+    info: claiming(adapter.info, { subgroupMinSize: 32, subgroupMaxSize: 32, subgroupMatrixConfigs: [narrow, config] }),
     limits: claiming(adapter.limits, workgroupBytes ? { maxComputeWorkgroupStorageSize: workgroupBytes } : {}),
     requestDevice: ({ requiredFeatures = [], requiredLimits = {} }: GPUDeviceDescriptor) =>
       adapter.requestDevice({
