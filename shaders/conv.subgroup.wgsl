@@ -33,11 +33,18 @@ const CO_BLOCKS = (CO4 + LC - 1u) / LC;
 const PITCH = select(CI4, 4u, REAL == 1u);
 const PER = CO4 / (R * R);      // channels of a phase / 4
 const P = REGS * LC;
+const W_ROWS = LC / 2u;         // of the four rows of weights that a lane needs, those that it loads; others have the rest
 
 // What the PReLU of x multiplies values below zero with.
 fn slopes(c4: u32) -> vec4f {
   if (SLOPES == 0u) { return vec4f(1.0); }
   return select(vec4f(slope[0].x), slope[c4], SLOPES == 1u);
+}
+
+// The value of another lane; with lanes along channels alone it is always one's own.
+fn hand(v: vec4f, from_lane: u32) -> vec4f {
+  if (LC == 8u) { return v; }
+  return subgroupShuffle(v, from_lane);
 }
 
 fn finish(sum: vec4f, o: u32, at: u32) -> vec4f {
@@ -101,11 +108,11 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
             values[r] = value;
             if (SLOPES != 0u) { values[r] *= select(leak, vec4f(1.0), value > vec4f()); }
           }
-          let wi = (tap + c4 * 4u) * CO4 + o;
-          let w0 = w[wi];
-          let w1 = w[wi + CO4];
-          let w2 = w[wi + 2u * CO4];
-          let w3 = w[wi + 3u * CO4];
+          let wi = (tap + c4 * 4u + lane / LC * W_ROWS) * CO4 + o;
+          let w0 = hand(w[wi], lane % LC);
+          let w1 = hand(w[wi + 1u % W_ROWS * CO4], 1u / W_ROWS * LC + lane % LC);
+          let w2 = hand(w[wi + 2u % W_ROWS * CO4], 2u / W_ROWS * LC + lane % LC);
+          let w3 = hand(w[wi + 3u % W_ROWS * CO4], 3u / W_ROWS * LC + lane % LC);
           for (var p = 0u; p < P; p++) {
             let v = subgroupShuffle(values[p / LC], mine + p % LC);
             var sum = fma(w0, vec4f(v.x), sums[p]);

@@ -86,8 +86,14 @@ fn weight_gradient(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
       }
     }
     for (var j = 0u; j < LA; j += 2u) {                        // two positions for each time that a sum is fetched and put back
-      let v0 = load(p0 + i32(j), end, a);
-      let v1 = load(p0 + i32(j) + 1, end, a);
+      var v0 = load(p0 + i32(j + along % min(LB, 2u)), end, a);
+      var v1 = v0;
+      if (LB == 1u) {
+        v1 = load(p0 + i32(j) + 1, end, a);
+      } else {                                                 // of two neighbours along x's channels each loads one
+        v1 = subgroupShuffle(v0, lane | LA);
+        v0 = subgroupShuffle(v0, lane & ~LA);
+      }
       for (var i = 0u; i < TAPS * BN; i++) {
         let u0 = subgroupShuffle(values[i], mine + j);
         let u1 = subgroupShuffle(values[i], mine + j + 1u);

@@ -18,10 +18,11 @@ export const subgroup: CorrelateVariant = {
     const [b4, a4] = [padded(b) / 4, padded(a) / 4];
     const LA = a4 > 4 ? 8 : a4 > 2 ? 4 : 2;
     const REAL = Math.min(b, 4);
-    const most = REAL === 4 ? 8 : 9; // values of x that a lane holds; each meets a vec4 of sums for each of its channels
+    const most = REAL === 4 ? 8 : 9; // values of x that a lane holds, each with a vec4 of sums for each of its channels
     const TAPS = divisor(taps, most);
     const LB = 2 ** Math.min(Math.ceil(Math.log2(b4)), Math.log2(8 / LA));
-    const BN = Math.min(Math.floor(most / TAPS), ceilDiv(b4, LB));
+    const along = ceilDiv(b4, LB);
+    const BN = ceilDiv(along, ceilDiv(along, Math.floor(most / TAPS)));
     const LP = 8 / (LA * LB);
     const chunks = ceilDiv(countChunks(correlation), LP) * LP;
     const constants = {
