@@ -78,7 +78,11 @@ export async function nodeGpu(choice: DeviceChoice = 'auto', toggles: Toggles = 
 async function request(gpu: GPU, choice: DeviceChoice): Promise<GPUAdapter | null> {
   const wish: GPURequestAdapterOptions =
     choice === 'cpu' ? { forceFallbackAdapter: true } : { powerPreference: 'high-performance' };
-  const adapter = await withoutNativeWarnings(() => gpu.requestAdapter(wish));
+  const adapter = await withoutNativeWarnings(async () => {
+    // Until Dawn has been asked for any adapter, it looks for its own software adapter alone, and not for Vulkan's.
+    if (choice === 'cpu') await gpu.requestAdapter();
+    return gpu.requestAdapter(wish);
+  });
   return choice === 'gpu' && adapter?.info.isFallbackAdapter ? null : adapter;
 }
 
