@@ -1,12 +1,16 @@
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
+import { commit } from '../bench/measure.ts';
 import { Engine } from '../engine/engine.ts';
-import { UsageError } from '../engine/errors.ts';
+import { shapeText, UsageError } from '../engine/errors.ts';
+import type { Shape } from '../engine/tensor.ts';
 import { rememberedChoices } from '../io/choices.ts';
 import { projectFolder } from '../io/folders.ts';
 import { type DeviceChoice, nodeGpu } from '../io/gpu.ts';
+import { toJson } from '../io/json.ts';
 import { nearest } from '../train/near.ts';
 
 /** What every command takes. */
@@ -18,7 +22,7 @@ export interface CommonOptions {
 
 /** Adds --device and --seed, --json where the command reports, and examples below the help. */
 export function shared(command: Command, { json, examples }: { json?: boolean; examples: readonly string[] }): Command {
-  if (json) command.option('--json', 'print one JSON object and nothing else');
+  if (json) command.option('--json', 'print one JSON object and nothing else; an infinite number stands as "Infinity"');
   return command
     .addOption(
       new Option('--device <kind>', 'auto: hardware if there is any; gpu: hardware only; cpu: software only')
@@ -29,16 +33,24 @@ export function shared(command: Command, { json, examples }: { json?: boolean; e
     .addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}`);
 }
 
+const engines: Engine[] = [];
+
 /** An engine on the adapter that the user asked for, with the kernel variants that are fastest there. */
 export async function openEngine(device: DeviceChoice): Promise<Engine> {
   const engine = await Engine.create((await nodeGpu(device)).adapter);
+  engines.push(engine);
   engine.choices = await rememberedChoices(engine, packageVersion());
   return engine;
 }
 
-/** One JSON object, or text for people. */
+/** VALIDATE=1: says what was checked on the engines that were opened. */
+export function noteValidation(): void {
+  for (const { validator } of engines) if (validator) note(validator.summary());
+}
+
+/** One JSON object, or text for people. Infinite numbers stand in JSON as "Infinity", undefined ones as "NaN". */
 export function report(options: { json?: boolean }, result: object, text: () => string): void {
-  process.stdout.write(`${options.json ? JSON.stringify(result) : text()}\n`);
+  process.stdout.write(`${options.json ? toJson(result) : text()}\n`);
 }
 
 /** Colours of notes, on terminals alone: picocolors by itself also colours pipes where CI is set. */
@@ -47,6 +59,29 @@ export const colours = pc.createColors(Boolean(process.stderr.isTTY) && !process
 /** For progress and remarks: stderr, so that stdout holds results alone. */
 export function note(line: string): void {
   process.stderr.write(`${line}\n`);
+}
+
+/** What was typed, so that it can be typed again, and which sources ran. */
+export const origin = (): { command: string; commit: string } => {
+  const words = process.argv
+    .slice(2)
+    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`));
+  return { command: ['npx subpixel', ...words].join(' '), commit: commit() ?? 'unknown' };
+};
+
+/** One line on what was computed: "conv2d: input (1, 3, 8, 8), weight (4, 3, 3, 3) -> y (1, 4, 6, 6) in 12 ms on ...: y.safetensors". */
+export function noteComputed(
+  what: string,
+  { engine, ms, out }: { engine: Engine; ms: number; out: string },
+  inputs: ReadonlyMap<string, { shape: Shape }>,
+  results: ReadonlyMap<string, { shape: Shape }>,
+): void {
+  const names = (tensors: ReadonlyMap<string, { shape: Shape }>) =>
+    Array.from(tensors, ([name, { shape }]) => `${name} ${shapeText(shape)}`);
+  const [y, ...gradients] = names(results);
+  const more = gradients.length > 4 ? [`${gradients.length} gradients`] : gradients;
+  const computed = `${names(inputs).join(', ')} -> ${[y, ...more].join(', ')}`;
+  note(`${what}: ${computed} in ${ms.toFixed(0)} ms on ${engine.caps.description}: ${out}`);
 }
 
 export const packageVersion = (): string =>
@@ -107,6 +142,9 @@ export function lookUp<T>(
 
 // --- interruption
 
+/** What a process ends with that a signal stopped, as shells have it: 128 and the signal's number. */
+export const exitCode = (signal: NodeJS.Signals): number => 128 + constants.signals[signal];
+
 /**
  * While `work` runs, Ctrl-C and SIGTERM call `cleanUp` and end the process as such signals do, so that nothing half-written
  * stays behind.
@@ -116,8 +154,7 @@ export async function interruptible<T>(cleanUp: () => Promise<unknown>, work: ()
   const stop = (signal: NodeJS.Signals) => {
     stopped = true;
     note(`\nstopped by ${signal}`);
-    const code = signal === 'SIGINT' ? 130 : 143;
-    cleanUp().finally(() => process.exit(code));
+    cleanUp().finally(() => process.exit(exitCode(signal)));
   };
   process.once('SIGINT', stop).once('SIGTERM', stop);
   try {

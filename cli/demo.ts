@@ -3,13 +3,15 @@ import type { Command } from 'commander';
 import type { Engine } from '../engine/engine.ts';
 import { openClip } from '../io/clip.ts';
 import { demoClip } from '../io/demo-clip.ts';
+import { heldOutFrom } from '../io/footage.ts';
 import { writeReport } from '../io/report.ts';
 import { RunFolder } from '../io/run-folder.ts';
 import { type Showcase, writeShowcase } from '../io/showcase.ts';
-import { heldOutFrom, openRun, type RunRequest, type TrainingRun, train } from '../io/training-run.ts';
+import { openRun, type RunRequest, type TrainingRun, train } from '../io/training-run.ts';
 import { measureRate } from '../train/rate.ts';
 import { type Recipe, recipeNamed } from '../train/recipes.ts';
-import { type CommonOptions, colours, note, openEngine, report, shared, table } from './common.ts';
+import { besideBicubic, counted } from '../train/words.ts';
+import { type CommonOptions, colours, exitCode, note, openEngine, origin, report, shared, table } from './common.ts';
 import { clock, startProgress } from './progress.ts';
 import { interruption, TrainingProgress } from './training-progress.ts';
 
@@ -53,7 +55,7 @@ async function demo(given: string | undefined, options: DemoOptions): Promise<vo
   const footage = given ? { path: given, note: `your clip ${basename(given)}` } : await demoClip();
   note(`${colours.bold('clip')}      ${footage.note}`);
   const { width, height } = await openClip(footage.path);
-  await RunFolder.clear(options.out);
+  await RunFolder.clearDemo(options.out);
 
   const engine = await openEngine(options.device);
   const { recipe, flopsPerSecond } = await planned(engine, plan, { seed: options.seed, side: Math.min(width, height) });
@@ -61,7 +63,7 @@ async function demo(given: string | undefined, options: DemoOptions): Promise<vo
     {
       recipe: () => recipe,
       ...{ data: [footage.path], val: [], out: options.out, resume: false, maxBytes: MOST_BYTES },
-      openEngine: async () => engine,
+      ...{ openEngine: async () => engine, origin: origin(), demo: true },
     },
     plan.deadline,
   );
@@ -83,9 +85,9 @@ async function trained(request: RunRequest, deadline: number): Promise<TrainingR
     const finished = await train(run, progress, { signal: end.signal });
     progress.end();
     const { iteration, recipe } = run.trainer;
-    if (stop.signal.aborted) {
+    if (stop.by) {
       note(`stopped; go on with: subpixel train ${recipe.name} --resume --out ${request.out}`);
-      process.stdout.write('', () => process.exit(130));
+      process.exitCode = exitCode(stop.by);
       return undefined;
     }
     if (!finished) note(`time is up at iteration ${iteration} of ${recipe.iterations}`);
@@ -99,23 +101,38 @@ async function trained(request: RunRequest, deadline: number): Promise<TrainingR
 
 /** The report, the table, and what lies where. */
 async function conclude(
-  { folder, info, trainer }: TrainingRun,
-  { width, height, ours, bicubic, picture }: Shown,
+  { folder, info, trainer, footage }: TrainingRun,
+  { width, height, start, shown, ours, bicubic, picture }: Shown,
   { options, origin, seconds }: { options: DemoOptions; origin: string; seconds: number },
 ): Promise<void> {
   const { recipe, iteration, net } = trainer;
   const rows = scoreTable(recipe.name, { ours, bicubic });
-  const clip = `${ours.frames} held-out frames of ${basename(info.data[0])}`;
-  const what = `${clip}, ${width}x${height}, x${net.config.scale}, Y, 8 pixels of border left out`;
-  await writeReport(folder, info, {
-    title: 'subpixel: demo',
-    summary: `${iteration} iterations of ${recipe.name}: ${rows.at(-1)![1]} dB over bicubic.`,
-    notes: [origin, what, `The whole demo took ${clock(seconds)} minutes.`],
-    table: rows,
-    pictures: [{ caption: 'A held-out frame: low resolution, bicubic, the network, the truth', path: picture }],
-  });
+  const gain = ours.psnr - bicubic.psnr;
+  const clip = basename(info.data[0]);
+  const range = `frames ${start} to ${start + ours.frames - 1} of ${clip}`;
+  const what = `${counted(ours.frames, 'held-out frame')} of ${clip}, ${width}x${height}, x${net.config.scale}, Y, 8 pixels of border left out`;
+  const caption = `The table: means over ${range}, which were never trained on: whole pictures of ${width}x${height}, Y, 8 pixels of border left out. `;
+  const parameters = net.parameterCount();
+  const trained = `Trained on ${counted(footage.training[0].frames.length, 'frame')} before them. The whole demo took ${clock(seconds)} minutes.`;
+  await writeReport(
+    folder,
+    info,
+    { parameters },
+    {
+      title: 'subpixel: demo',
+      summary: `${counted(iteration, 'iteration')} of ${recipe.name}: ${besideBicubic(gain)} on frames that it never saw.`,
+      notes: [`${origin}. ${trained}`],
+      table: { caption, rows },
+      pictures: [
+        {
+          caption: `Frame ${shown}, the middle of these: low resolution, bicubic, the network, the truth. The labels give the PSNR of this frame alone.`,
+          path: picture,
+        },
+      ],
+    },
+  );
   const files = ['before-after.png', 'upscaled.mp4', 'report.html', 'checkpoint.safetensors', 'weights.safetensors'];
-  const scores = { bicubic: pick(bicubic), ours: pick(ours), gain: ours.psnr - bicubic.psnr };
+  const scores = { bicubic: pick(bicubic), ours: pick(ours), gain };
   const result = { out: resolve(options.out), frames: ours.frames, iterations: iteration, ...scores, files, seconds };
   const lines = [`\n${what}`, table(rows), '', ...files.map((name) => join(options.out, name))];
   report(options, result, () => [...lines, `\ndone in ${clock(seconds)} minutes`].join('\n'));
@@ -143,7 +160,7 @@ async function planned(
 }
 
 type Scores = Pick<Showcase, 'bicubic' | 'ours'>;
-type Shown = Showcase & { readonly picture: string };
+type Shown = Showcase & { readonly picture: string; readonly start: number };
 
 /** Enlarges as many held-out frames as so much arithmetic allows. */
 async function show({ trainer, folder, footage, info }: TrainingRun, flops: number): Promise<Shown> {
@@ -156,15 +173,16 @@ async function show({ trainer, folder, footage, info }: TrainingRun, flops: numb
   const count = Math.min(Math.max(Math.floor(flops / each), FEWEST.frames), heldOut);
   const progress = startProgress('upscaling held-out frames', count, 'frames');
   const picture = folder.file('before-after.png');
+  const start = heldOutFrom(clip, footage);
   try {
     const result = await trainer.evaluating((net) =>
       writeShowcase({
-        ...{ clip, start: heldOutFrom(clip, footage), count, degradation: recipe.data.degradation },
+        ...{ clip, start, count, degradation: recipe.data.degradation },
         upscaler: { engine, net, infer: { window } },
         ...{ video: folder.file('upscaled.mp4'), picture, onFrame: progress.update },
       }),
     );
-    return { ...result, picture };
+    return { ...result, picture, start };
   } finally {
     progress.stop();
   }

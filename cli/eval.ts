@@ -34,6 +34,7 @@ interface Options extends CommonOptions {
   readonly memory?: number;
   readonly tile?: number;
   readonly keep?: number;
+  readonly window?: number;
 }
 
 export function register(program: Command): void {
@@ -56,6 +57,7 @@ export function register(program: Command): void {
     .option('--frames <count>', 'only the first frames of each clip', wholeNumber(1))
     .option('--memory <size>', 'most device memory in use, such as 2GB', bytes)
     .option('--tile <pixels>', 'edge of a tile in low resolution (default: what fits)', wholeNumber(1))
+    .option('--window <frames>', 'frames that the network sees at once (default: as in its training)', wholeNumber(1))
     .option('--keep <frames>', 'centre frames taken from each window', wholeNumber(1))
     .action(run);
   shared(command, {
@@ -98,9 +100,9 @@ async function openNet(name: string, options: Options): Promise<NonNullable<Eval
   const { weights, seed, memory, tile, keep } = options;
   if (weights === undefined) note(`${name}: no --weights, so these are the first weights of seed ${seed}`);
   const engine = await openEngine(options.device);
-  const net = await loadNet(engine, name, { weights, seed });
+  const { net, window } = await loadNet(engine, name, { weights, seed });
   refuseOtherScale(net, options.scale);
-  const infer: InferOptions = { window: netEntry(name).window, memoryBytes: memory, tile, keep };
+  const infer: InferOptions = { window: options.window ?? window, memoryBytes: memory, tile, keep };
   return { engine, net, infer };
 }
 

@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { SubpixelError, UsageError } from '../engine/errors.ts';
 import { readKnobs } from '../engine/knobs.ts';
 import { register as bench } from './bench.ts';
-import { packageVersion } from './common.ts';
+import { noteValidation, packageVersion } from './common.ts';
 import { register as demo } from './demo.ts';
 import { register as doctor } from './doctor.ts';
 import { register as evaluate } from './eval.ts';
@@ -13,17 +13,22 @@ import { register as run } from './run.ts';
 import { register as train } from './train.ts';
 import { register as upscale } from './upscale.ts';
 
+const ENDS = `
+Ends with 0 on success, 1 when something failed, 2 for a command line that makes no sense; stopped by Ctrl-C with 130, by
+SIGTERM with 143. Results go to stdout, everything else to stderr.`;
+
 const program = new Command('subpixel')
   .description('Trains and runs video super-resolution networks on WebGPU.')
   .version(packageVersion())
   .configureHelp({ sortSubcommands: true })
   .showHelpAfterError('(--help shows what it takes)')
+  .addHelpText('after', ENDS)
   .exitOverride();
 
 for (const register of [bench, demo, doctor, evaluate, op, profile, run, train, upscale]) register(program);
 for (const command of program.commands) command.exitOverride().showHelpAfterError('(--help shows what it takes)');
 
-/** 0 only on success; 2 for a command line that makes no sense, 1 for everything else. */
+/** 0 only on success; 2 for a command line that makes no sense, 1 for what failed; what a command set, such as 130 after Ctrl-C. */
 async function main(): Promise<number> {
   readKnobs(process.env);
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -31,7 +36,8 @@ async function main(): Promise<number> {
   });
   try {
     await program.parseAsync();
-    return 0;
+    noteValidation();
+    return Number(process.exitCode ?? 0);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // it has said why
     process.stderr.write(`subpixel: ${explain(error)}\n`);

@@ -5,9 +5,8 @@ import type { HostTensor } from '../engine/nn/module.ts';
 import type { AnyOp } from '../engine/op.ts';
 import { ops } from '../engine/ops/index.ts';
 import { size, type Tensor } from '../engine/tensor.ts';
-import { readSafetensors, writeSafetensors } from '../io/safetensors.ts';
-import { type CommonOptions, jsonObject, lookUp, openEngine, report, shared, table } from './common.ts';
-import { floats } from './net.ts';
+import { floats, readSafetensors, writeSafetensors } from '../io/safetensors.ts';
+import { type CommonOptions, jsonObject, lookUp, noteComputed, openEngine, report, shared, table } from './common.ts';
 
 interface Options extends CommonOptions {
   readonly list?: boolean;
@@ -47,8 +46,11 @@ async function run(name: string | undefined, options: Options): Promise<void> {
   const inputs = await readInputs(options.in, name, op, options.grad ?? false);
   const attrs = checkedAttrs(name, op, options.attrs);
   const engine = await openEngine(options.device);
+  const began = performance.now();
   const results = await compute(engine, op, inputs, { ...options, attrs });
+  const ms = performance.now() - began;
   await writeSafetensors(options.out, results);
+  noteComputed(name, { engine, ms, out: options.out }, inputs, results);
   if (options.json) {
     const shapes = Object.fromEntries(Array.from(results, ([key, { shape }]) => [key, shape]));
     report(options, { op: name, adapter: engine.caps.description, out: options.out, shapes }, () => '');
@@ -85,7 +87,8 @@ async function readInputs(path: string, name: string, op: AnyOp, grad: boolean):
       `${path}: the tensor "${missing}" is missing; ${wanted}, the file holds ${[...tensors.keys()].join(', ') || 'none'}`,
     );
   }
-  return new Map(Array.from(tensors, ([key, tensor]) => [key, floats(key, tensor)]));
+  const there = known.filter((key) => tensors.has(key)); // in the order of the op's own inputs
+  return new Map(there.map((key) => [key, floats(key, tensors.get(key)!)]));
 }
 
 /** null stands for the default. @throws {UsageError} for unknown names, and values of another kind than the defaults */

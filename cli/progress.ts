@@ -8,29 +8,63 @@ export interface Progress {
 
 const SECONDS_BETWEEN_LINES = 10;
 
+/** What stands in a line of progress beside its title. */
+interface State {
+  readonly done: number;
+  readonly total: number | undefined;
+  readonly unit: string;
+  /** Units a second; 0 where unknown. */
+  readonly rate: number;
+  /** Loss and score of a training. */
+  readonly more?: string;
+}
+
+/** "12/34  3.10 frames/s  0:07 left", on terminals and in pipes alike. */
+export function progressText({ done, total, unit, rate, more = '' }: State): string {
+  const of = total === undefined ? '' : `/${total}`;
+  const left = total === undefined ? '' : `  ${clock(rate > 0 ? (total - done) / rate : undefined)} left`;
+  return `${done}${of}  ${rate > 0 ? rate.toFixed(2) : '?'} ${unit}/s${left}${more}`;
+}
+
+/** A bar on a terminal, with text to its right. */
+export class TerminalBar {
+  readonly #bar: SingleBar;
+
+  constructor(title: string, total: number | undefined, state: { done: number; text: string }) {
+    this.#bar = new SingleBar({
+      format: total === undefined ? `${title}  {text}` : `${title}  {bar}  {text}`,
+      ...{ stream: process.stderr, hideCursor: true, gracefulExit: false },
+      ...{ barsize: 20, barCompleteChar: '█', barIncompleteChar: '░' },
+    });
+    this.#bar.start(total ?? 1, state.done, { text: state.text });
+    process.on('exit', this.stop); // an early end, too, gives the terminal its cursor and line wrap back
+  }
+
+  update(done: number, text: string): void {
+    this.#bar.update(done, { text });
+  }
+
+  stop = (): void => {
+    process.off('exit', this.stop);
+    this.#bar.stop();
+  };
+}
+
 /** Done, rate and time left: a bar on a terminal, a line now and then in a pipe. All on stderr. */
 export function startProgress(title: string, total: number | undefined, unit: string): Progress {
   const began = performance.now();
   const seconds = () => (performance.now() - began) / 1000;
-  const rate = (done: number) => `${(done / Math.max(seconds(), 1e-3)).toFixed(2)} ${unit}/s`;
-  const left = (done: number) => (total && done ? ((total - done) * seconds()) / done : undefined);
+  const text = (done: number) => progressText({ done, total, unit, rate: done / Math.max(seconds(), 1e-3) });
   if (process.stderr.isTTY) {
-    const format = total ? `${title} [{bar}] {value}/{total} ${unit}, {rate}, {left} left` : `${title} {value} {rate}`;
-    const bar = new SingleBar({ format, stream: process.stderr, hideCursor: true, barsize: 24 });
-    bar.start(total ?? 1, 0, { rate: '', left: '?' });
-    const stop = () => {
-      process.off('exit', stop);
-      bar.stop();
-    };
-    process.on('exit', stop); // an early end, too, gives the terminal its cursor and line wrap back
-    return { update: (done) => bar.update(done, { rate: rate(done), left: clock(left(done)) }), stop };
+    const bar = new TerminalBar(title, total, { done: 0, text: text(0) });
+    return { update: (done) => bar.update(done, text(done)), stop: bar.stop };
   }
   let shown = 0;
   return {
     update(done) {
       if (seconds() - shown < SECONDS_BETWEEN_LINES) return;
       shown = seconds();
-      note(`${title}: ${done}${total ? `/${total}` : ''} ${unit}, ${rate(done)}, ${clock(left(done))} left`);
+      note(`${title}  ${text(done)}`);
     },
     stop() {},
   };

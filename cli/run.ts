@@ -3,10 +3,10 @@ import type { Engine } from '../engine/engine.ts';
 import { ShapeError, UsageError } from '../engine/errors.ts';
 import type { HostTensor } from '../engine/nn/module.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { readSafetensors, writeSafetensors } from '../io/safetensors.ts';
+import { floats, readSafetensors, writeSafetensors } from '../io/safetensors.ts';
 import type { Net } from '../nets/index.ts';
-import { type CommonOptions, jsonObject, note, openEngine, report, shared } from './common.ts';
-import { floats, loadNet, netEntry } from './net.ts';
+import { type CommonOptions, jsonObject, note, noteComputed, openEngine, report, shared } from './common.ts';
+import { loadNet, netEntry } from './net.ts';
 
 interface Options extends CommonOptions {
   readonly weights?: string;
@@ -40,10 +40,13 @@ async function run(name: string, options: Options): Promise<void> {
   netEntry(name);
   const inputs = await readInputs(options.in, grad);
   const engine = await openEngine(options.device);
-  const net = await loadNet(engine, name, { weights, config, seed });
+  const { net } = await loadNet(engine, name, { weights, config, seed });
   if (weights === undefined) note(`${name}: no --weights, so these are the first weights of seed ${seed}`);
+  const began = performance.now();
   const results = await compute(engine, net, inputs);
+  const ms = performance.now() - began;
   await writeSafetensors(options.out, results);
+  noteComputed(name, { engine, ms, out: options.out }, new Map(Object.entries(inputs)), results);
   if (options.json) {
     const shapes = Object.fromEntries(Array.from(results, ([key, { shape }]) => [key, shape]));
     report(options, { net: name, adapter: engine.caps.description, out: options.out, shapes }, () => '');

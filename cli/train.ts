@@ -3,7 +3,7 @@ import { UsageError } from '../engine/errors.ts';
 import { openRun, type RunRequest, train } from '../io/training-run.ts';
 import { override } from '../train/overrides.ts';
 import { type Recipe, recipeNamed, recipes } from '../train/recipes.ts';
-import { type CommonOptions, openEngine, report, shared, wholeNumber } from './common.ts';
+import { type CommonOptions, exitCode, openEngine, origin, report, shared, wholeNumber } from './common.ts';
 import { interruption, TrainingProgress } from './training-progress.ts';
 
 interface TrainOptions extends CommonOptions {
@@ -14,6 +14,7 @@ interface TrainOptions extends CommonOptions {
   readonly out?: string;
   readonly stopAfter?: number;
   readonly resume?: boolean;
+  readonly weights?: string;
   readonly set: string[];
 }
 
@@ -23,7 +24,9 @@ export function register(program: Command): void {
     .summary('train a network on video')
     .description(
       `Trains a network as a recipe says: ${Object.keys(recipes).join(', ')}. Ctrl-C saves; --resume goes on from there, ` +
-        'to the same bits. Without --val the last part of each clip is held out and never trained on.',
+        'to the same bits. Without --val the last part of each clip is held out and never trained on.\n\n' +
+        'For less memory: --set memory.activations=f16 (activations wait rounded, in half the bytes), --set\n' +
+        'memory.checkpoint=true (blocks are computed twice instead of kept), a smaller --batch with gradients.accumulate.',
     )
     .option('--data <clips...>', 'video files, folders of pictures, or folders of either', [])
     .option('--val <clips...>', 'clips to measure PSNR on', [])
@@ -31,13 +34,16 @@ export function register(program: Command): void {
     .option('--batch <n>', 'samples in one forward pass', wholeNumber(1))
     .option('--out <folder>', 'run folder (default: runs/<recipe>)')
     .option('--stop-after <n>', 'end at iteration n as an interruption would', wholeNumber(1))
-    .option('--resume', 'go on with the run in --out')
+    .option('--resume', 'go on with the run in --out; with a larger --iters, also with one that is finished')
+    .option('--weights <file>', 'start from these weights (weights.safetensors of another run): fine-tuning')
     .option('--set <key=value...>', 'change a setting of the recipe, such as net.width=32', []);
   shared(command, {
     json: true,
     examples: [
       'subpixel train fstrn-small --data clips/ --out runs/first',
       'subpixel train fstrn-small --data clips/ --out runs/first --resume',
+      'subpixel train fstrn-small --out runs/first --resume --iters 3000',
+      'subpixel train fstrn-small --data mine.mp4 --out runs/mine --weights runs/first/weights.safetensors',
       'subpixel train fstrn --data a.mp4 b.mkv --val c.mp4 --set net.width=32 optimizer.lr=3e-4',
     ],
   }).action(async (name: string, options: TrainOptions) => {
@@ -63,14 +69,14 @@ async function run(name: string, options: Given): Promise<void> {
     report(options, result, () =>
       finished ? `done: ${folder.path}/report.html` : `stopped at iteration ${iteration}; --resume goes on from there`,
     );
-    if (!finished && stop.signal.aborted) process.stdout.write('', () => process.exit(130));
+    if (!finished && stop.by) process.exitCode = exitCode(stop.by);
   } finally {
     progress.end();
     stop.forget();
   }
 }
 
-function requestOf(name: string, { data, val, out, resume, set, iters, batch, seed, device }: Given): RunRequest {
+function requestOf(name: string, { set, iters, batch, seed, device, ...given }: Given): RunRequest {
   const named = recipeNamed(name);
   const settings = [...set];
   for (const [key, value] of Object.entries({ iterations: iters, 'data.batch': batch, seed })) {
@@ -82,6 +88,10 @@ function requestOf(name: string, { data, val, out, resume, set, iters, batch, se
     }
     return override(started ?? named, settings);
   };
-  const openEngineHere = () => openEngine(device);
-  return { recipe, data, val, out: out ?? `runs/${name}`, resume: resume ?? false, openEngine: openEngineHere };
+  return {
+    recipe,
+    ...{ data: given.data, val: given.val, out: given.out ?? `runs/${name}` },
+    ...{ resume: given.resume ?? false, weights: given.weights, origin: origin() },
+    openEngine: () => openEngine(device),
+  };
 }

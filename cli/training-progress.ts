@@ -1,15 +1,15 @@
-import { SingleBar } from 'cli-progress';
 import type { LoadProgress } from '../io/load-clips.ts';
 import type { TrainingRun } from '../io/training-run.ts';
 import type { ScoreRecord } from '../train/loop.ts';
 import type { LossRecord, Trainer } from '../train/trainer.ts';
-import { colours, note } from './common.ts';
-import { clock } from './progress.ts';
+import { besideBicubic, counted } from '../train/words.ts';
+import { colours, exitCode, note } from './common.ts';
+import { progressText, TerminalBar } from './progress.ts';
 
 /** Shows a training run on stderr: a bar on a terminal, plain lines in a pipe. */
 export class TrainingProgress {
   #trainer: Trainer | undefined;
-  #bar: SingleBar | undefined;
+  #bar: TerminalBar | undefined;
   #score = '';
   #rate = 0;
   #loadedShown = 0;
@@ -20,7 +20,7 @@ export class TrainingProgress {
       if (!last && performance.now() - this.#loadedShown < 100) return;
       this.#loadedShown = performance.now();
       process.stderr.write(`\r\x1b[Kreading clips: frame ${framesDone} of ${framesTotal} (${clip})${last ? '\n' : ''}`);
-    } else if (framesDone === framesTotal) note(`read ${framesTotal} frames`);
+    } else if (framesDone === framesTotal) note(`read ${counted(framesTotal, 'frame')}`);
   };
 
   begin({ trainer, info, footage, remarks }: TrainingRun): void {
@@ -30,46 +30,32 @@ export class TrainingProgress {
     for (const remark of remarks) note(colours.yellow(remark));
     note(
       `${recipe.name}: ${net.parameterCount().toLocaleString('en')} parameters on ${info.device}; ` +
-        `training on ${count(footage.training)} frames, ${count(footage.heldOut)} held out`,
+        `training on ${counted(count(footage.training), 'frame')}, ${count(footage.heldOut)} held out`,
     );
-    if (trainer.iteration > 0) note(`going on at iteration ${trainer.iteration} of ${recipe.iterations}`);
-    if (!process.stderr.isTTY) return;
-    this.#bar = new SingleBar({
-      format: `{bar} {value}/{total}  loss {loss}  {rate} it/s  {left} left{score}`,
-      barsize: 16,
-      barCompleteChar: '█',
-      barIncompleteChar: '░',
-      hideCursor: true,
-      gracefulExit: false,
-    });
-    process.once('exit', () => this.end()); // gives the terminal its cursor and line wrap back
-    this.#bar.start(recipe.iterations, trainer.iteration, { loss: '…', rate: '…', left: '…', score: '' });
+    const { iteration } = trainer;
+    if (iteration >= recipe.iterations) {
+      note(`all ${counted(iteration, 'iteration')} are done; a larger --iters goes on from there`);
+    } else if (iteration > 0) note(`going on at iteration ${iteration} of ${recipe.iterations}`);
+    if (process.stderr.isTTY) {
+      this.#bar = new TerminalBar('training', recipe.iterations, { done: iteration, text: this.#text() });
+    }
   }
 
   step = (rate: number): void => {
-    const { iteration, lastLoss } = this.#trainer!;
     this.#rate = rate;
-    this.#bar?.update(iteration, {
-      loss: Number.isNaN(lastLoss) ? '…' : lastLoss.toFixed(5),
-      rate: this.#speed(),
-      left: this.#left(),
-      score: this.#score,
-    });
+    this.#bar?.update(this.#trainer!.iteration, this.#text());
   };
 
   loss = ({ iteration, loss }: LossRecord): void => {
-    if (this.#bar) return;
-    const { iterations } = this.#trainer!.recipe;
-    note(`iteration ${iteration}/${iterations}  loss ${loss.toFixed(5)}  ${this.#speed()} it/s  ${this.#left()} left`);
+    if (!this.#bar) note(`iteration ${this.#text(iteration, loss)}`);
   };
 
   score = ({ iteration, psnr, bicubic }: ScoreRecord): void => {
-    const gain = psnr - bicubic;
-    const signed = `${gain >= 0 ? '+' : ''}${gain.toFixed(2)} dB`;
-    this.#score = `  PSNR ${psnr.toFixed(2)} (${signed})`;
-    this.#bar?.update({ score: this.#score });
+    const beside = besideBicubic(psnr - bicubic);
+    this.#score = `  PSNR ${psnr.toFixed(2)} dB, ${beside}`;
+    this.#bar?.update(iteration, this.#text());
     if (!this.#bar)
-      note(`iteration ${iteration}  held out ${psnr.toFixed(2)} dB, bicubic ${bicubic.toFixed(2)} dB: ${signed}`);
+      note(`iteration ${iteration}  held out ${psnr.toFixed(2)} dB, bicubic ${bicubic.toFixed(2)} dB: ${beside}`);
   };
 
   end(): void {
@@ -77,24 +63,35 @@ export class TrainingProgress {
     this.#bar = undefined;
   }
 
-  #speed(): string {
-    return this.#rate > 0 ? this.#rate.toFixed(2) : '…';
-  }
-
-  #left(): string {
-    const { iteration, recipe } = this.#trainer!;
-    return clock((recipe.iterations - iteration) / this.#rate);
+  #text(done = this.#trainer!.iteration, loss = this.#trainer!.lastLoss): string {
+    const more = `${Number.isNaN(loss) ? '' : `  loss ${loss.toFixed(5)}`}${this.#bar ? this.#score : ''}`;
+    return progressText({ done, total: this.#trainer!.recipe.iterations, unit: 'it', rate: this.#rate, more });
   }
 }
 
+export interface Interruption {
+  readonly signal: AbortSignal;
+  /** What it came by, once it has come. */
+  readonly by: NodeJS.Signals | undefined;
+  forget(): void;
+}
+
 /** The first Ctrl-C (or SIGTERM) asks for an orderly end with a checkpoint, the second ends at once. */
-export function interruption(): { signal: AbortSignal; forget: () => void } {
+export function interruption(): Interruption {
   const controller = new AbortController();
-  const stop = () => {
-    if (controller.signal.aborted) process.exit(130);
+  let by: NodeJS.Signals | undefined;
+  const stop = (signal: NodeJS.Signals) => {
+    if (by) process.exit(exitCode(signal));
+    by = signal;
     note('\nsaving a checkpoint (once more: stop at once)');
     controller.abort();
   };
   process.on('SIGINT', stop).on('SIGTERM', stop);
-  return { signal: controller.signal, forget: () => process.off('SIGINT', stop).off('SIGTERM', stop) };
+  return {
+    signal: controller.signal,
+    get by() {
+      return by;
+    },
+    forget: () => process.off('SIGINT', stop).off('SIGTERM', stop),
+  };
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { basename, extname, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { UsageError } from '../engine/errors.ts';
@@ -6,6 +7,7 @@ import { type FrameSink, openSink, sinkKind } from '../io/frame-sink.ts';
 import type { Rational } from '../io/video.ts';
 import { optionsLike, type VideoWriterOptions } from '../io/video-writer.ts';
 import { type RawFrame, type Upscaler, upscaleFrames } from '../train/upscale.ts';
+import { counted } from '../train/words.ts';
 import { bytes, type CommonOptions, interruptible, openEngine, report, shared, wholeNumber } from './common.ts';
 import { loadNet, netEntry, refuseOtherScale } from './net.ts';
 import { startProgress } from './progress.ts';
@@ -18,10 +20,12 @@ interface Options extends CommonOptions {
   readonly tile?: number;
   readonly memory?: number;
   readonly keep?: number;
+  readonly window?: number;
   readonly start?: number;
   readonly frames?: number;
   readonly fps?: Rational;
   readonly crf?: number;
+  readonly force?: boolean;
 }
 
 export function register(program: Command): void {
@@ -34,11 +38,13 @@ export function register(program: Command): void {
     .option('--scale <factor>', "how many times larger (default: the network's own, else 4)", wholeNumber(1))
     .option('--memory <size>', 'most device memory in use', bytes, bytes('2GB'))
     .option('--tile <pixels>', 'edge of a tile in low resolution (default: what fits the memory)', wholeNumber(1))
+    .option('--window <frames>', 'frames that the network sees at once (default: as in its training)', wholeNumber(1))
     .option('--keep <frames>', 'centre frames taken from each window: 1 is best, more is faster', wholeNumber(1), 1)
     .option('--start <frame>', 'first frame, from 0', wholeNumber(0))
     .option('--frames <count>', 'only so many frames', wholeNumber(1))
     .option('--fps <rate>', 'of a video made of pictures, such as 25 or 24000/1001 (default: 25)', frameRate)
     .option('--crf <quality>', 'of H.264: 0 lossless to 51', wholeNumber(0, 51), 18)
+    .option('--force', 'replace the file at --output if there is one')
     .action(run);
   shared(command, {
     json: true,
@@ -62,6 +68,9 @@ async function run(input: string, options: Options): Promise<void> {
     }
   }
   if (resolve(input) === resolve(output)) throw new UsageError(`${output}: the output would replace the input`);
+  if (sinkKind(output) !== 'folder' && existsSync(output) && !options.force) {
+    throw new UsageError(`${output}: there is such a file already; --force replaces it`);
+  }
   const clip = await openClip(input);
   const many = clip.kind !== 'image' && options.frames !== 1;
   if (sinkKind(output) === 'image' && many) {
@@ -92,15 +101,15 @@ async function run(input: string, options: Options): Promise<void> {
   report(options, { input, output, net: name, scale, frames, width, height, seconds, peakBytes }, () => {
     const memory = upscaler ? `, at most ${(peakBytes / 2 ** 20).toFixed(0)} MiB of device memory` : '';
     const rate = (frames / seconds).toFixed(2);
-    return `${output}: ${frames} frames of ${width}x${height} in ${seconds.toFixed(1)} s (${rate} a second)${memory}`;
+    return `${output}: ${counted(frames, 'frame')} of ${width}x${height} in ${seconds.toFixed(1)} s (${rate} a second)${memory}`;
   });
 }
 
 async function openNet(name: string, options: Options): Promise<Upscaler> {
   const { weights, seed, memory, tile, keep } = options;
   const engine = await openEngine(options.device);
-  const net = await loadNet(engine, name, { weights, seed });
-  return { engine, net, infer: { window: netEntry(name).window, memoryBytes: memory, tile, keep } };
+  const { net, window } = await loadNet(engine, name, { weights, seed });
+  return { engine, net, infer: { window: options.window ?? window, memoryBytes: memory, tile, keep } };
 }
 
 async function pump(frames: AsyncIterable<RawFrame>, sink: FrameSink, clip: Clip, options: Options): Promise<number> {

@@ -27,7 +27,7 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array | 
     file = undefined;
   } catch (error) {
     await file?.close().catch(() => {});
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => {}); // where even its folder is none, that is what to tell
     const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     throw writeError(path, error, `${bytes} bytes`);
   }

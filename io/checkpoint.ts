@@ -2,7 +2,7 @@ import { FormatError, NotFiniteError } from '../engine/errors.ts';
 import type { HostTensor, StateDict } from '../engine/nn/module.ts';
 import type { Recipe } from '../train/recipes.ts';
 import type { Progress, TrainerState } from '../train/trainer.ts';
-import { readSafetensors, type StoredTensor, type TensorFile, writeSafetensors } from './safetensors.ts';
+import { floats, readSafetensors, type StoredTensor, type TensorFile, writeSafetensors } from './safetensors.ts';
 
 // Two kinds of file, both safetensors, told apart by `format` in their metadata: a checkpoint holds all that a run needs to
 // go on, weights hold a network and its settings. Neither holds a time or a path: equal runs give equal bytes.
@@ -42,8 +42,36 @@ export async function saveWeights(path: string, { tensors, progress }: TrainerSt
   const metadata = {
     ...{ format: WEIGHTS, net: name, config: JSON.stringify(config) },
     ...{ recipe: recipe.name, iteration: String(progress.iteration), degradation: recipe.data.degradation },
+    frames: String(recipe.data.frames),
   };
   await writeSafetensors(path, usable(tensors), metadata);
+}
+
+/** What a file of weights holds and says of itself: other programs' files hold tensors alone. */
+export interface Weights {
+  readonly tensors: StateDict;
+  /** Settings of the network. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Frames in the samples that it was trained on. */
+  readonly frames?: number;
+}
+
+/** @throws {FormatError} for a file that is damaged, is a checkpoint, or holds another network than `net` */
+export async function readWeights(path: string, net: string): Promise<Weights> {
+  const file = await readSafetensors(path);
+  const { metadata, tensors } = file;
+  if (metadata.format?.startsWith('subpixel-checkpoint')) {
+    throw new FormatError(`${path}: a checkpoint to go on training from; its weights.safetensors lies beside it`);
+  }
+  if (metadata.net && metadata.net !== net) {
+    throw new FormatError(`${path}: expected weights of ${net}, found those of ${metadata.net}`);
+  }
+  const frames = Number(metadata.frames);
+  return {
+    tensors: new Map(Array.from(tensors, ([name, tensor]) => [name, floats(name, tensor)])),
+    config: metadata.config === undefined ? {} : json(path, file, 'config'),
+    frames: Number.isSafeInteger(frames) && frames > 0 ? frames : undefined,
+  };
 }
 
 function usable(tensors: StateDict): StateDict {

@@ -2,9 +2,11 @@ import { readdir, readFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { basename } from 'node:path';
 import { leaves } from '../train/overrides.ts';
+import { besideBicubic, counted } from '../train/words.ts';
 import { writeFileAtomic } from './atomic.ts';
 import { htmlPage, tableHtml, text } from './page.ts';
-import type { Metric, RunFolder, RunInfo } from './run-folder.ts';
+import type { Metric, RunFolder } from './run-folder.ts';
+import type { RunInfo } from './run-info.ts';
 
 /** What a report shows beside the run's own curves. */
 export interface ReportExtras {
@@ -13,14 +15,19 @@ export interface ReportExtras {
   readonly summary?: string;
   /** Lines of text above the pictures. */
   readonly notes?: readonly string[];
-  /** A table, its head first. */
-  readonly table?: readonly (readonly string[])[];
+  /** A table, its head first, and what its numbers are of. */
+  readonly table?: { readonly caption: string; readonly rows: readonly (readonly string[])[] };
   /** PNG files, with what they show. */
   readonly pictures?: readonly { readonly caption: string; readonly path: string }[];
 }
 
 /** Writes report.html: one file that needs nothing else, with curves, pictures, machine and settings. */
-export async function writeReport(folder: RunFolder, info: RunInfo, extras: ReportExtras = {}): Promise<void> {
+export async function writeReport(
+  folder: RunFolder,
+  info: RunInfo,
+  { parameters }: { parameters: number },
+  extras: ReportExtras = {},
+): Promise<void> {
   const metrics = await folder.metrics();
   const pictures = extras.pictures ?? (await newestSample(folder));
   const figures = await Promise.all(
@@ -31,13 +38,19 @@ export async function writeReport(folder: RunFolder, info: RunInfo, extras: Repo
   );
   const { recipe } = info;
   const title = extras.title ?? `subpixel: ${recipe.name}`;
+  const [head, ...rows] = extras.table?.rows ?? [];
   const body = `<p class="summary">${text(extras.summary ?? summary(metrics))}</p>
 ${(extras.notes ?? []).map((line) => `<p>${text(line)}</p>`).join('\n')}
-${extras.table ? tableHtml(extras.table) : ''}
+${extras.table ? `${tableHtml(rows, { head })}<p class="quiet">${text(extras.table.caption)}</p>` : ''}
 ${figures.join('\n')}
 <section class="plots"><div id="psnr"></div><div id="loss"></div></section>
+<p class="quiet">${text(curveCaption(info))}</p>
+<h2>Run</h2>
+${tableHtml(run(info, metrics, parameters))}
+<h2>To do it again</h2>
+<pre>${text(commands(info, folder).join('\n'))}</pre>
 <h2>Machine</h2>
-${tableHtml(machine(info).map(([k, v]) => [k, v]))}
+${tableHtml(machine(info))}
 <details><summary>Settings</summary>
 ${tableHtml([...leaves(recipe)].map(([key, value]) => [key, JSON.stringify(value)]))}</details>
 <details><summary>Clips</summary>
@@ -60,13 +73,49 @@ plot('loss', {
 
 function summary(metrics: readonly Metric[]): string {
   const last = metrics.findLast((metric) => 'psnr' in metric);
-  const iteration = metrics.at(-1)?.iteration ?? 0;
-  if (!last || !('psnr' in last)) return `${iteration} iterations`;
-  const gain = last.psnr - last.bicubic;
+  const iterations = counted(metrics.at(-1)?.iteration ?? 0, 'iteration');
+  if (!last || !('psnr' in last)) return iterations;
   return (
-    `${iteration} iterations. On held-out frames ${last.psnr.toFixed(2)} dB, ` +
-    `bicubic ${last.bicubic.toFixed(2)} dB: ${gain >= 0 ? '+' : ''}${gain.toFixed(2)} dB.`
+    `${iterations}. On held-out frames ${last.psnr.toFixed(2)} dB, bicubic ${last.bicubic.toFixed(2)} dB: ` +
+    `${besideBicubic(last.psnr - last.bicubic)}.`
   );
+}
+
+/** Which frames the curve of PSNR is about: not those of a demo's table. */
+function curveCaption({ recipe: { validation }, val }: RunInfo): string {
+  const frames = validation.frames > 0 ? `up to ${counted(validation.frames, 'frame')} from the middle` : 'all frames';
+  const part = validation.crop > 0 ? `, the middle ${validation.crop}x${validation.crop} pixels of each` : '';
+  const of = val.length > 0 ? 'of each validation clip' : 'of what is held out of each clip';
+  return `The curve of PSNR: ${frames} ${of}${part}; Y, 8 pixels of border left out. The loss is that of the training crops.`;
+}
+
+function run({ history, weights, recipe }: RunInfo, metrics: readonly Metric[], parameters: number): string[][] {
+  const { commit } = history[history.length - 1];
+  return [
+    ['network', `${recipe.net.name}, ${parameters.toLocaleString('en')} parameters`],
+    ['iterations', `${metrics.at(-1)?.iteration ?? 0} of ${recipe.iterations}`],
+    ['training time', `${trainingTime(metrics)}, validation and reading of clips left out`],
+    ['started from', weights ? `the weights in ${basename(weights.path)} (${weights.digest})` : `seed ${recipe.seed}`],
+    ['commit', commit],
+  ];
+}
+
+/** From the rates that were measured on the way. */
+function trainingTime(metrics: readonly Metric[]): string {
+  let [seconds, before] = [0, 0];
+  for (const metric of metrics) {
+    if (!('rate' in metric)) continue;
+    if (metric.rate > 0) seconds += (metric.iteration - before) / metric.rate;
+    before = metric.iteration;
+  }
+  const minutes = Math.floor(seconds / 60);
+  return `about ${minutes > 0 ? `${minutes} min ` : ''}${Math.round(seconds % 60)} s`;
+}
+
+function commands({ history, recipe }: RunInfo, folder: RunFolder): string[] {
+  const legs = history.map(({ command, from }) => (from > 0 ? `${command}   # from iteration ${from} on` : command));
+  const use = `npx subpixel upscale my.mp4 -o my-large.mp4 --net ${recipe.net.name}`;
+  return [...legs, `${use} --weights ${folder.file('weights.safetensors')}   # to use it`];
 }
 
 function machine({ device }: RunInfo): [string, string][] {
@@ -89,5 +138,10 @@ async function newestSample(folder: RunFolder): Promise<{ caption: string; path:
   const iterations = names.filter((name) => /^\d+\.png$/.test(name)).map((name) => Number(name.slice(0, -4)));
   if (iterations.length === 0) return [];
   const newest = Math.max(...iterations);
-  return [{ caption: `A held-out frame after ${newest} iterations`, path: await folder.sampleFile(newest) }];
+  return [
+    {
+      caption: `One held-out frame after ${counted(newest, 'iteration')}; the labels give the PSNR of this frame alone`,
+      path: await folder.sampleFile(newest),
+    },
+  ];
 }

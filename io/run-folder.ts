@@ -1,28 +1,17 @@
 import { appendFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { FormatError, UsageError } from '../engine/errors.ts';
+import { FormatError, SubpixelError, UsageError } from '../engine/errors.ts';
 import type { ScoreRecord } from '../train/loop.ts';
-import type { Recipe } from '../train/recipes.ts';
 import type { LossRecord } from '../train/trainer.ts';
 import { WriteError, writeFileAtomic } from './atomic.ts';
+import { fromJson, toJson } from './json.ts';
+import { type RunInfo, runInfoFrom } from './run-info.ts';
 
 const OWN = [
   ...['checkpoint.safetensors', 'weights.safetensors', 'metrics.jsonl', 'report.html', 'samples'],
   ...['upscaled.mp4', 'before-after.png'], // a demo's
   'recipe.json', // last: until then the folder can be told to be a run
 ];
-
-/** What a run was started with. */
-export interface RunInfo {
-  readonly recipe: Recipe;
-  /** Absolute paths. */
-  readonly data: readonly string[];
-  readonly val: readonly string[];
-  /** A digest of all frames, so that a resumed run notices other clips under the same names. */
-  readonly clips: string;
-  /** The adapter: another one gives other bits. */
-  readonly device: string;
-}
 
 /** A line of metrics.jsonl; `rate` in iterations per second. */
 export type Metric = (LossRecord & { readonly rate: number }) | ScoreRecord;
@@ -38,8 +27,11 @@ export class RunFolder {
   static async refuseTaken(path: string): Promise<void> {
     const there = await entries(path);
     if (there.length === 0) return;
-    const what = there.includes('recipe.json') ? 'a training run is there' : `it holds ${there[0]}`;
-    throw new UsageError(`${path} is not empty: ${what}. Choose another --out, or go on with --resume`);
+    throw new UsageError(
+      there.includes('recipe.json')
+        ? `${path} is not empty: a training run is there. Choose another --out, or go on with --resume`
+        : `${path} is not empty: it holds ${there[0]}. Choose another --out`,
+    );
   }
 
   static async create(path: string): Promise<RunFolder> {
@@ -48,9 +40,19 @@ export class RunFolder {
     return new RunFolder(path);
   }
 
-  /** Removes what a run has written, and nothing else. */
-  static async clear(path: string): Promise<void> {
-    if (!(await entries(path)).includes('recipe.json')) return;
+  /**
+   * Removes an earlier demo, so that there is room for the next.
+   * @throws {UsageError} and removes nothing, when there is another run or a file that no demo wrote
+   */
+  static async clearDemo(path: string): Promise<void> {
+    const there = await entries(path);
+    const other = there.find((name) => !OWN.includes(name));
+    if (other !== undefined) throw new UsageError(`${path} is not empty: it holds ${other}. Choose another --out`);
+    if (there.length === 0) return;
+    const run = await RunFolder.find(path);
+    if (!(await run!.readInfo()).demo) {
+      throw new UsageError(`${path}: a training run is there, and no demo. Choose another --out`);
+    }
     const unfinished = (await readdir(path)).filter(isTemporary);
     for (const name of [...unfinished, ...OWN]) await rm(join(path, name), { recursive: true, force: true });
   }
@@ -76,22 +78,22 @@ export class RunFolder {
     await writeFileAtomic(this.file('recipe.json'), `${JSON.stringify(info, null, 2)}\n`);
   }
 
+  /** @throws {FormatError} naming what is damaged */
   async readInfo(): Promise<RunInfo> {
     const path = this.file('recipe.json');
     try {
-      const info = JSON.parse(await readFile(path, 'utf8')) as RunInfo;
-      if (info.recipe?.net && Array.isArray(info.data) && Array.isArray(info.val)) return info;
-    } catch {
-      // told below
+      return runInfoFrom(path, JSON.parse(await readFile(path, 'utf8')));
+    } catch (error) {
+      if (error instanceof SubpixelError) throw error;
+      throw new FormatError(`${path}: not the recipe of a training run: ${(error as Error).message}`, { cause: error });
     }
-    throw new FormatError(`${path}: not the recipe of a training run`);
   }
 
   /** @throws {WriteError} */
   async append(metric: Metric): Promise<void> {
     const path = this.file('metrics.jsonl');
     try {
-      await appendFile(path, `${JSON.stringify(metric)}\n`);
+      await appendFile(path, `${toJson(metric)}\n`);
     } catch (error) {
       throw new WriteError(`cannot write ${path}: ${(error as Error).message}`, { cause: error });
     }
@@ -102,7 +104,8 @@ export class RunFolder {
     const text = await readFile(this.file('metrics.jsonl'), 'utf8').catch(() => '');
     return text.split('\n').flatMap((line): Metric[] => {
       try {
-        return line ? [JSON.parse(line)] : [];
+        const metric = fromJson(line || 'null') as Metric | null;
+        return metric?.iteration && Object.values(metric).every((v) => typeof v === 'number') ? [metric] : [];
       } catch {
         return [];
       }
@@ -115,7 +118,7 @@ export class RunFolder {
     const late = (name: string) => Number(/^samples\/(\d+)\.png$/.exec(name)?.[1] ?? 0) > iteration;
     for (const name of files) if (isTemporary(basename(name)) || late(name)) await rm(this.file(name), { force: true });
     const kept = (await this.metrics()).filter((metric) => metric.iteration <= iteration);
-    await writeFileAtomic(this.file('metrics.jsonl'), kept.map((metric) => `${JSON.stringify(metric)}\n`).join(''));
+    await writeFileAtomic(this.file('metrics.jsonl'), kept.map((metric) => `${toJson(metric)}\n`).join(''));
   }
 
   async #samples(): Promise<string[]> {

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { FormatError, ShapeError, shapeText } from '../engine/errors.ts';
+import type { HostTensor } from '../engine/nn/module.ts';
 import { writeFileAtomic } from './atomic.ts';
 
 export type TensorData =
@@ -20,6 +21,13 @@ export interface StoredTensor {
   readonly shape: readonly number[];
   /** Row major. F16 and BF16 are widened to Float32Array, BOOL is bytes. */
   readonly data: TensorData;
+}
+
+/** A tensor of a file as the engine takes it. @throws {FormatError} for integers */
+export function floats(name: string, { dtype, shape, data }: StoredTensor): HostTensor {
+  if (data instanceof Float32Array) return { shape, data };
+  if (data instanceof Float64Array) return { shape, data: Float32Array.from(data) };
+  throw new FormatError(`tensor ${name}: expected floating-point values, got ${dtype}`);
 }
 
 export interface TensorFile {

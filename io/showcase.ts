@@ -24,6 +24,8 @@ export interface ShowcaseOptions {
 export interface Showcase {
   readonly width: number;
   readonly height: number;
+  /** Number of the frame in the picture, in the clip. */
+  readonly shown: number;
   readonly bicubic: ClipScore;
   readonly ours: ClipScore;
 }
@@ -75,7 +77,7 @@ export async function writeShowcase(options: ShowcaseOptions): Promise<Showcase>
       frames.map((frame, i) => compareFrame(truth[i], frame, protocol)),
       protocol,
     );
-  return { width, height, bicubic: score(bicubic), ours: score(ours) };
+  return { width, height, shown: start + middle, bicubic: score(bicubic), ours: score(ours) };
 }
 
 async function* each<T>(items: readonly T[]): AsyncGenerator<T> {

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Engine } from '../engine/engine.ts';
 import { FormatError, UsageError } from '../engine/errors.ts';
+import { cosineRate } from '../engine/optim/schedule.ts';
 import { nets } from '../nets/index.ts';
 import { type ClipFrames, ClipStore, CropSampler } from '../train/dataset.ts';
 import { runTraining, type ScoreRecord } from '../train/loop.ts';
@@ -9,11 +9,13 @@ import { differences } from '../train/overrides.ts';
 import type { Recipe } from '../train/recipes.ts';
 import { type LossRecord, Trainer } from '../train/trainer.ts';
 import { type Sample, type Score, Validation } from '../train/validation.ts';
-import { readCheckpoint, saveCheckpoint, saveWeights } from './checkpoint.ts';
-import type { Clip } from './clip.ts';
-import { type LoadProgress, loadClips } from './load-clips.ts';
+import { type Checkpoint, readCheckpoint, saveCheckpoint, saveWeights } from './checkpoint.ts';
+import { type FirstWeights, readFirstWeights, startFrom } from './first-weights.ts';
+import { digestOf, type Footage, loadFootage } from './footage.ts';
+import type { LoadProgress } from './load-clips.ts';
 import { writeReport } from './report.ts';
-import { RunFolder, type RunInfo } from './run-folder.ts';
+import { RunFolder } from './run-folder.ts';
+import type { Leg, RunInfo } from './run-info.ts';
 import { writeSamplePicture } from './sample-picture.ts';
 
 export interface RunRequest {
@@ -24,16 +26,15 @@ export interface RunRequest {
   readonly val: readonly string[];
   readonly out: string;
   readonly resume: boolean;
+  /** A file of weights to start from, instead of those that the seed draws. */
+  readonly weights?: string;
+  /** What is put down in the run folder as its origin. */
+  readonly origin: Pick<Leg, 'command' | 'commit'>;
+  readonly demo?: boolean;
   readonly openEngine: () => Promise<Engine>;
   /** Most bytes of decoded frames. */
   readonly maxBytes?: number;
   readonly onLoad?: (progress: LoadProgress) => void;
-}
-
-/** Clips split into frames to train on and frames to judge by. */
-export interface Footage {
-  readonly training: readonly ClipFrames[];
-  readonly heldOut: readonly ClipFrames[];
 }
 
 export interface TrainingRun {
@@ -49,43 +50,104 @@ export interface TrainingRun {
 
 /** Everything is read and checked before the run folder is made, so that a mistake leaves nothing behind. */
 export async function openRun(request: RunRequest): Promise<TrainingRun> {
-  const found = request.resume ? await RunFolder.find(request.out) : undefined;
+  const { out, resume, openEngine, demo } = request;
+  const found = resume ? await RunFolder.find(out) : undefined;
   const started = found && (await found.readInfo());
-  if (!found) await RunFolder.refuseTaken(request.out);
+  if (!found) await RunFolder.refuseTaken(out);
   const remarks: string[] = [];
-  if (request.resume && !found) remarks.push(`${request.out}: nothing to resume there, so the run starts anew`);
+  if (resume && !found) remarks.push(nothingToResume(request));
   const recipe = request.recipe(started?.recipe);
-  const changes = started ? differences(started.recipe, recipe) : '';
-  if (changes) throw new UsageError(`${request.out}: a resumed run keeps its recipe, but ${changes}`);
+  const checkpoint = found && started && (await checkpointOf(found, started.recipe, recipe));
   const data = samePaths('--data', request.data, started?.data);
   const val = samePaths('--val', request.val, started?.val);
   if (data.length === 0) throw new UsageError('--data: expected at least one clip or folder to train on');
+  const first = await firstWeights(request, recipe, { started, begun: checkpoint !== undefined });
 
-  const footage = await loadFootage(data, val, recipe, request);
+  const { holdOut, frames } = recipe.data;
+  const options = { channels: channelsOf(recipe), maxBytes: request.maxBytes, onProgress: request.onLoad };
+  const footage = await loadFootage(data, val, { ...options, holdOut, sample: frames });
   const sampler = samplerFor(recipe, footage.training);
-  const clips = digest(footage);
+  const clips = digestOf(footage);
   if (started && started.clips !== clips) {
     throw new UsageError('the clips have changed since the run was started: a resumed run needs the same frames');
   }
 
-  const engine = await request.openEngine();
+  const engine = await openEngine();
+  const device = engine.caps.description;
   const trainer = new Trainer(engine, recipe, sampler);
-  const info = started ?? { recipe, data, val, clips, device: engine.caps.description };
-  if (info.device !== engine.caps.description) {
-    remarks.push(`this run was started on ${info.device}: on ${engine.caps.description} its bits will differ`);
+  if (started && started.device !== device) {
+    remarks.push(`this run was started on ${started.device}: on ${device} its bits will differ`);
   }
+  if (checkpoint) trainer.restore(checkpoint);
+  else if (first) remarks.push(...(await startFrom(trainer, first)));
   const validation = await validationFor(trainer, footage.heldOut);
-  const folder = found ?? (await RunFolder.create(request.out));
-  if (found && (await found.has('checkpoint.safetensors'))) {
-    const path = found.file('checkpoint.safetensors');
-    const checkpoint = await readCheckpoint(path);
-    const other = differences(checkpoint.recipe, recipe);
-    if (other) throw new FormatError(`${path}: a checkpoint of another run: ${other}`);
-    trainer.restore(checkpoint);
-  }
+
+  const extended = started && started.recipe.iterations !== recipe.iterations;
+  if (extended) remarks.push(extension(started.recipe, recipe, trainer.iteration));
+  const leg = { from: trainer.iteration, iterations: recipe.iterations, ...request.origin };
+  const weights = first && { path: first.path, digest: first.digest };
+  const fresh = { recipe, data, val, clips, device, weights, history: [leg], demo };
+  const info = started ? { ...started, recipe, history: [...started.history, ...(extended ? [leg] : [])] } : fresh;
+  const folder = found ?? (await RunFolder.create(out));
   if (found) await found.forgetAfter(trainer.iteration);
-  else await folder.writeInfo(info);
+  if (!started || extended) await folder.writeInfo(info);
   return { folder, info, trainer, footage, validation, remarks };
+}
+
+/** A run may start under --resume, so that one command line serves both; but not without knowing what to train on. */
+function nothingToResume({ out, data }: RunRequest): string {
+  if (data.length > 0) return `${out}: nothing to resume there, so the run starts anew`;
+  throw new UsageError(`${out}: no training run is there to resume; to start one, leave out --resume and give --data`);
+}
+
+/**
+ * Where a run is to go on from; nothing if it was stopped before its first checkpoint.
+ * @throws {UsageError} when the recipe changes in more than its iterations, or has none left
+ */
+async function checkpointOf(folder: RunFolder, started: Recipe, recipe: Recipe): Promise<Checkpoint | undefined> {
+  const { iterations } = recipe; // may change: a finished run can be extended
+  const changes = differences({ ...started, iterations }, recipe);
+  if (changes) throw new UsageError(`${folder.path}: a resumed run keeps its recipe, but ${changes}`);
+  if (!(await folder.has('checkpoint.safetensors'))) return undefined;
+  const path = folder.file('checkpoint.safetensors');
+  const checkpoint = await readCheckpoint(path);
+  const other = differences({ ...checkpoint.recipe, iterations }, recipe);
+  if (other) throw new FormatError(`${path}: a checkpoint of another run: ${other}`);
+  const done = checkpoint.progress.iteration;
+  if (done > iterations) {
+    throw new UsageError(
+      `${folder.path}: ${done} iterations are done already: expected a larger total, got ${iterations}`,
+    );
+  }
+  return checkpoint;
+}
+
+/** What another total of iterations means to the learning rate. */
+function extension(before: Recipe, { iterations, schedule, optimizer }: Recipe, iteration: number): string {
+  const change = `${before.iterations} iterations were planned, ${iterations} are now`;
+  if (schedule.name !== 'cosine') return `${change}; the ${schedule.name} schedule does not depend on their number`;
+  const rate = (total: number) =>
+    cosineRate(optimizer.lr, total, schedule.last, schedule.warmup).rate(iteration).toPrecision(3);
+  return (
+    `${change}; the cosine schedule is recomputed from the new total: at iteration ${iteration} the learning rate ` +
+    `goes from ${rate(before.iterations)} to ${rate(iterations)}`
+  );
+}
+
+/** Nothing where a checkpoint is there. @throws {UsageError} when a resumed run is given other weights than it started from */
+async function firstWeights(
+  { weights }: RunRequest,
+  recipe: Recipe,
+  { started, begun }: { started?: RunInfo; begun: boolean },
+): Promise<FirstWeights | undefined> {
+  const path = weights === undefined ? undefined : resolve(weights);
+  if (started && path !== undefined && path !== started.weights?.path) {
+    throw new UsageError(
+      `--weights: a resumed run keeps the weights it started from: expected ${started.weights?.path ?? 'none'}`,
+    );
+  }
+  if (begun) return undefined;
+  return readFirstWeights(started ? started.weights : path === undefined ? undefined : { path }, recipe);
 }
 
 export interface RunHooks {
@@ -123,7 +185,7 @@ export async function train(
       validate: validation && validate,
       async score(record) {
         await folder.append(record);
-        await writeReport(folder, info);
+        await writeReport(folder, info, { parameters: trainer.net.parameterCount() });
         hooks.score?.(record);
         clock.resume();
       },
@@ -165,18 +227,6 @@ class Clock {
   }
 }
 
-async function loadFootage(
-  data: readonly string[],
-  val: readonly string[],
-  recipe: Recipe,
-  { maxBytes, onLoad }: RunRequest,
-): Promise<Footage> {
-  const options = { channels: channelsOf(recipe), maxBytes, onProgress: onLoad };
-  const clips = await loadClips(data, options);
-  if (val.length > 0) return { training: clips, heldOut: await loadClips(val, options) };
-  return splitClips(clips, recipe.data.holdOut);
-}
-
 function samplerFor(recipe: Recipe, clips: readonly ClipFrames[]): CropSampler {
   const { frames, crop, degradation, flips } = recipe.data;
   const scale = Number(recipe.net.scale ?? nets[recipe.net.name].defaults.scale);
@@ -187,32 +237,8 @@ function samplerFor(recipe: Recipe, clips: readonly ClipFrames[]): CropSampler {
 async function validationFor(trainer: Trainer, clips: readonly ClipFrames[]): Promise<Validation | undefined> {
   const { validation, data } = trainer.recipe;
   if (validation.every === 0 || clips.length === 0) return undefined;
-  return Validation.prepare(clips, trainer.net, { degradation: data.degradation, ...validation });
-}
-
-/** The last share of each clip is held out: at least a frame of it, unless the share is 0. */
-export function splitClips(clips: readonly ClipFrames[], holdOut: number): Footage {
-  const at = ({ frames }: ClipFrames) => frames.length - Math.ceil(frames.length * holdOut);
-  return {
-    training: clips.map((clip) => ({ ...clip, frames: clip.frames.slice(0, at(clip)) })),
-    heldOut: clips.map((clip) => ({ ...clip, frames: clip.frames.slice(at(clip)) })).filter((c) => c.frames.length > 0),
-  };
-}
-
-/**
- * Where the held-out frames of a run's only clip begin in its file. Of a long clip only the middle was loaded; of a damaged
- * one fewer frames than it promises, and then this is too late rather than too early.
- */
-export function heldOutFrom(clip: Clip, { training, heldOut }: Footage): number {
-  const loaded = training[0].frames.length + heldOut[0].frames.length;
-  return Math.floor(((clip.frameCount ?? loaded) - loaded) / 2) + training[0].frames.length;
-}
-
-/** Of every pixel of every frame. */
-function digest({ training, heldOut }: Footage): string {
-  const hash = createHash('sha256');
-  for (const clip of [...training, ...heldOut]) for (const frame of clip.frames) hash.update(frame);
-  return hash.digest('hex').slice(0, 16);
+  const options = { degradation: data.degradation, window: data.frames, ...validation };
+  return Validation.prepare(clips, trainer.net, options);
 }
 
 function channelsOf({ net }: Recipe): 1 | 3 {

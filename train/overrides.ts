@@ -1,6 +1,7 @@
 import { UsageError } from '../engine/errors.ts';
+import { nets } from '../nets/index.ts';
 import { nearest } from './near.ts';
-import type { Recipe } from './recipes.ts';
+import { checkRecipe, type Recipe, recipes } from './recipes.ts';
 
 type Tree = { readonly [key: string]: unknown };
 
@@ -35,6 +36,45 @@ export function override(recipe: Recipe, settings: readonly string[]): Recipe {
     }
     return replaced(changed as unknown as Tree, key.split('.'), parse(key, value, known.get(key))) as unknown as Recipe;
   }, recipe);
+}
+
+/**
+ * The recipe that a file holds: every setting is there and of its kind, nothing else is, and the numbers make sense.
+ * @throws {UsageError} naming the first key that is missing, unknown or wrong
+ */
+export function recipeFrom(value: unknown): Recipe {
+  const isTree = (v: unknown): v is Tree => typeof v === 'object' && v !== null && !Array.isArray(v);
+  if (!isTree(value)) throw new UsageError(`expected an object, got ${JSON.stringify(value) ?? 'nothing'}`);
+  const name = isTree(value.net) ? value.net.name : undefined;
+  if (typeof name !== 'string' || !Object.hasOwn(nets, name)) {
+    throw new UsageError(`net.name: expected one of ${Object.keys(nets).join(', ')}, got ${JSON.stringify(name)}`);
+  }
+  const model = leaves({ ...recipes.fstrn, net: { name, ...nets[name].defaults } });
+  const given = leaves(value);
+  const unknown = [...given.keys()].find((key) => !model.has(key));
+  if (unknown !== undefined) throw new UsageError(`${unknown}: there is no such setting`);
+  for (const [key, like] of model) {
+    const got = given.get(key);
+    const expected = kindOf(key, like);
+    if (!fits(got, like, choices[key])) {
+      throw new UsageError(`${key}: expected ${expected}, got ${JSON.stringify(got) ?? 'nothing'}`);
+    }
+  }
+  const recipe = value as unknown as Recipe;
+  checkRecipe(recipe);
+  return recipe;
+}
+
+function kindOf(key: string, like: unknown): string {
+  if (choices[key]) return `one of ${choices[key].join(', ')}`;
+  if (Array.isArray(like)) return 'a list of numbers';
+  return typeof like === 'boolean' ? 'true or false' : `a ${typeof like}`;
+}
+
+function fits(value: unknown, like: unknown, words?: readonly string[]): boolean {
+  if (words) return words.includes(value as string);
+  if (Array.isArray(like)) return Array.isArray(value) && value.every(Number.isFinite);
+  return typeof like === 'number' ? Number.isFinite(value) : typeof value === typeof like;
 }
 
 /** Every setting by its dotted key. */

@@ -37,14 +37,19 @@ export interface ValidationOptions {
   /** Frames of each clip, from its middle, and the side of the square cut from their middle; 0 for all. */
   readonly frames: number;
   readonly crop: number;
+  /** Frames that the network sees at once. */
+  readonly window: number;
 }
 
 /** Measures a network against bicubic on frames that it was not trained on. */
 export class Validation {
   readonly #cases: Case[];
 
-  private constructor(cases: Case[]) {
+  readonly #window: number;
+
+  private constructor(cases: Case[], window: number) {
     this.#cases = cases;
+    this.#window = window;
   }
 
   /** Degrades the clips and measures bicubic once. @throws {ShapeError} for frames that are too small */
@@ -55,7 +60,7 @@ export class Validation {
   ): Promise<Validation> {
     const cases: Case[] = [];
     for (const clip of clips) cases.push(await prepareCase(clip, net, options));
-    return new Validation(cases);
+    return new Validation(cases, options.window);
   }
 
   get frames(): number {
@@ -67,7 +72,8 @@ export class Validation {
     const scores: Score[] = [];
     for (const { name, truth, low, bicubic, bicubicScore } of this.#cases) {
       const results: Picture[] = [];
-      for await (const frame of superResolve(engine, net, low.map(scaled(1 / 255)))) results.push(scaled(255)(frame));
+      const enlarged = superResolve(engine, net, low.map(scaled(1 / 255)), { window: this.#window });
+      for await (const frame of enlarged) results.push(scaled(255)(frame));
       const { psnr, ssim } = await compareClip(truth, results, protocolFor(truth[0]));
       scores.push({ psnr, ssim, bicubic: bicubicScore.psnr, bicubicSsim: bicubicScore.ssim });
       const i = Math.floor(truth.length / 2);

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { NDArray } from '../../engine/reference/array.ts';
 import { references } from '../../engine/reference/index.ts';
 import { decodeSafetensors, writeSafetensors } from '../../io/safetensors.ts';
@@ -58,6 +58,9 @@ describe('subpixel op', () => {
       JSON.stringify(attrs),
     );
     expect(result).toMatchObject({ code: 0, stdout: '' });
+    expect(result.stderr.trimEnd().split('\n').at(-1)).toMatch(
+      /^conv2d: input \(2, 3, 5, 7\), .*-> y \(2, 4, 3, 8\), d_input \(2, 3, 5, 7\), .* in \d+ ms on .*: .*conv-y\.safetensors$/,
+    );
     const found = load(out);
     const gradients = references.conv2d.backward(dy, inputs, attrs);
     expect(Object.keys(found).sort()).toEqual(['d_bias', 'd_input', 'd_weight', 'y']);
@@ -75,6 +78,17 @@ describe('subpixel op', () => {
     const report = await cli.json('op', 'mse_loss', '--in', file, '--out', out, '--grad');
     expect(report).toMatchObject({ op: 'mse_loss', shapes: { y: [], d_input: [3, 2], d_target: [3, 2] } });
     expect(shapes(load(out))).toEqual({ y: [], d_input: [3, 2], d_target: [3, 2] });
+  });
+
+  it('says with VALIDATE=1 what was checked', async () => {
+    const file = await save('checked.safetensors', { input: array([3, 4]) });
+    vi.stubEnv('VALIDATE', '1');
+    const { code, stderr } = await cli.run('op', 'tanh', '--in', file, '--out', cli.path('checked-y.safetensors'));
+    vi.unstubAllEnvs();
+    expect(code).toBe(0);
+    expect(stderr).toMatch(
+      /VALIDATE: 1 forward result held against float64 references; the largest error is [\d.]+e-\d+ .*, in tanh/,
+    );
   });
 
   it('lets NaN through', async () => {
@@ -120,6 +134,12 @@ describe('subpixel op', () => {
     ['shapes', ['op', 'add', '--in', 'misfit'], 1, /ShapeError: add/],
     ['a truncated file', ['op', 'relu', '--in', 'cut'], 1, /FormatError: .*cut\.safetensors.*truncated/],
     ['a foreign file', ['op', 'relu', '--in', 'text'], 1, /FormatError: .*text\.safetensors/],
+    [
+      'a folder that is a file',
+      ['op', 'abs', '--in', 'one', '--out', `${import.meta.filename}/y`],
+      1,
+      /its folder is a file/,
+    ],
     ['dy of another shape', ['op', 'relu', '--grad', '--in', 'dy'], 1, /dy: expected the shape of y \(3\), got \(2\)/],
   ])('refuses %s in one paragraph, and writes nothing', async (_, args, code, message) => {
     const file = await save('conv.safetensors', inputs);

@@ -1,9 +1,9 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openClip } from '../../io/clip.ts';
 import { runFfmpeg } from '../../io/ffmpeg.ts';
 import { readImage, writeImage } from '../../io/image.ts';
-import { writeSafetensors } from '../../io/safetensors.ts';
+import { readSafetensors, writeSafetensors } from '../../io/safetensors.ts';
 import { probeVideo } from '../../io/video.ts';
 import { writeVideo } from '../../io/video-writer.ts';
 import { toBytes, toInterleaved, toPlanes } from '../../train/colour.ts';
@@ -81,6 +81,16 @@ describe('subpixel upscale', () => {
     expect(await readImage(cli.path('dots.png'))).toMatchObject({ width: 4, height: 4 });
   });
 
+  it('replaces a file with --force alone, and counts one frame as one', async () => {
+    const out = cli.path('again.png');
+    writeFileSync(out, 'something dear');
+    const args = ['upscale', cli.path('dot.png'), '-o', out, '--net', 'bicubic'];
+    expect((await cli.run(...args)).code).toBe(2);
+    expect(readFileSync(out, 'utf8')).toBe('something dear');
+    expect((await cli.run(...args, '--force')).stdout).toMatch(/again\.png: 1 frame of 4x4/);
+    expect(await readImage(out)).toMatchObject({ width: 4, height: 4 });
+  });
+
   it('gives the same pictures tiled, inside a small memory', async () => {
     const picture = cli.path('frames/9.png');
     await cli.json('upscale', picture, '-o', cli.path('whole.png'), '--weights', weights);
@@ -122,6 +132,8 @@ describe('subpixel upscale', () => {
       1,
       /OutOfMemoryError/,
     ],
+    ['a file that is there', ['clip.mp4', '-o', 'silent.mkv', '--net', 'bicubic'], 2, /such a file already; --force/],
+    ['a folder in a file', ['clip.mp4', '-o', 'text.mp4/x.mp4', '--net', 'bicubic'], 1, /its folder does not exist/],
     ['no such frame', ['clip.mp4', '-o', 'x.mp4', '--net', 'bicubic', '--start', '99'], 2, /no frame from --start 99/],
     [
       'a size of zero',
@@ -188,7 +200,31 @@ describe('subpixel eval', () => {
     expect((await cli.run(...args)).stdout).toMatch(/^frames +2 +[\d.]+ +0\.\d+ +[\d.]+ +0\.\d+ +-?[\d.]+$/m);
   });
 
+  it('says "Infinity" where there is no error at all', async () => {
+    mkdirSync(cli.path('flat'));
+    await writeImage(cli.path('flat/0.png'), { width: 32, height: 32, data: new Uint8Array(3 * 32 * 32).fill(90) });
+    const { clips, mean } = await cli.json<Result>('eval', 'bicubic', cli.path('flat'), '--crop', '4');
+    expect([clips[0].psnr, mean.psnr]).toEqual(['Infinity', 'Infinity']);
+  });
+
+  it('shows the network as many frames as its training did, or as told', async () => {
+    const { tensors, metadata } = await readSafetensors(weights);
+    const three = cli.path('three.safetensors');
+    await writeSafetensors(three, tensors, { ...metadata, frames: '3' });
+    const psnr = async (...more: string[]) =>
+      (await cli.json<Result>('eval', 'fstrn', cli.path('frames'), '--frames', '4', '--crop', '2', ...more)).mean.psnr;
+    const trained = await psnr('--weights', three);
+    expect(trained).toBe(await psnr('--weights', weights, '--window', '3'));
+    expect(trained).not.toBe(await psnr('--weights', weights));
+  });
+
   it.each([
+    [
+      'a recipe',
+      ['eval', 'fstrn-small', 'frames'],
+      2,
+      /fstrn-small is a recipe, not a network: what it trains is fstrn\./,
+    ],
     ['an unknown network', ['eval', 'bicubi', 'frames'], 2, /did you mean bicubic/],
     [
       'a protocol that leaves no frame',

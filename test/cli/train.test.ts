@@ -22,8 +22,10 @@ beforeAll(async () => {
   const pictures = waves({ frames: 20 }).frames.map((y) => Buffer.concat([y, new Uint8Array(y.length / 2).fill(128)]));
   await writeVideo(clip, { width, height, fps: { num: 25, den: 1 }, format: 'yuv420p' }, pictures);
   const { code, stdout, stderr } = await cli.run(...command('whole'));
-  expect(stderr).toContain('iteration 20/20  loss ');
-  expect(stderr).toMatch(/iteration 20 {2}held out \d+\.\d\d dB, bicubic \d+\.\d\d dB: [+-]\d+\.\d\d dB/);
+  expect(stderr).toMatch(/^iteration 20\/20 {2}[\d.?]+ it\/s {2}[\d:?]+ left {2}loss 0\.\d{5}$/m);
+  expect(stderr).toMatch(
+    /iteration 20 {2}held out \d+\.\d\d dB, bicubic \d+\.\d\d dB: \d+\.\d\d dB (above|below) bicubic/,
+  );
   expect(stdout).toBe(`done: ${cli.path('whole')}/report.html\n`);
   expect(code).toBe(0);
   whole = checkpoint('whole');
@@ -54,7 +56,10 @@ describe('20 iterations, interrupted and resumed, end in the same bytes', () => 
     expect(readdirSync(cli.path('killed')).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 
-  test.each(['SIGINT', 'SIGTERM'] as const)('by %s, which saves and exits with 130', async (signal) => {
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('by %s, which saves and exits with %i', async (signal, expected) => {
     const child = cli.start(...command(signal));
     let stderr = '';
     child.stderr?.on('data', (chunk) => {
@@ -63,7 +68,7 @@ describe('20 iterations, interrupted and resumed, end in the same bytes', () => 
     });
     const [code] = await once(child, 'exit');
     expect(stderr).toContain('saving a checkpoint');
-    expect(code).toBe(130);
+    expect(code).toBe(expected);
     expect((await cli.run(...command(signal), '--resume')).code).toBe(0);
     expect(checkpoint(signal).equals(whole)).toBe(true);
   });
@@ -83,6 +88,21 @@ test('Ctrl-C while clips are read ends at once, and nothing was made', async () 
   expect(existsSync(cli.path('early'))).toBe(false);
 });
 
+test('a finished run says how to go on, and is extended; its weights start another', async () => {
+  const out = cli.path('extended');
+  expect((await cli.run(...command('extended', 'schedule.name=constant'), '--iters', '2')).code).toBe(0);
+  const resume = ['train', 'fstrn-small', '--out', out, '--resume'];
+  expect((await cli.run(...resume)).stderr).toContain('all 2 iterations are done; a larger --iters goes on from there');
+  const longer = await cli.run(...resume, '--iters', '4');
+  expect(longer.stderr).toContain('2 iterations were planned, 4 are now; the constant schedule does not depend');
+  expect(longer.stderr).toContain('going on at iteration 2 of 4');
+  const report = readFileSync(`${out}/report.html`, 'utf8');
+  expect(report).toContain(`npx subpixel train fstrn-small --out ${out} --resume --iters 4   # from iteration 2 on`);
+  const weights = `${out}/weights.safetensors`;
+  const tuned = await cli.run(...command('tuned'), '--iters', '2', '--weights', weights);
+  expect(tuned).toMatchObject({ code: 0, stderr: expect.stringContaining(`starting from the weights in ${weights}`) });
+});
+
 describe('what does not make sense ends with one clear paragraph', () => {
   test.each([
     ['an unknown recipe', () => ['train', 'fstrm-small', '--data', clip], 2, 'did you mean fstrn-small?'],
@@ -90,12 +110,24 @@ describe('what does not make sense ends with one clear paragraph', () => {
     ['no clip', () => ['train', 'fstrn', '--out', cli.path('x')], 2, '--data: expected at least one clip'],
     ['a taken folder', () => command('whole'), 2, 'is not empty: a training run is there'],
     ['another recipe', () => [...command('whole', 'net.blocks=3'), '--resume'], 2, 'net.blocks: 1 there, 3 here'],
+    [
+      'nothing to resume',
+      () => ['train', 'fstrn', '--out', cli.path('x'), '--resume'],
+      2,
+      'no training run is there to resume',
+    ],
+    [
+      'a folder in a file',
+      () => ['train', 'fstrn', '--data', clip, '--out', `${clip}/x`],
+      2,
+      'expected a folder, found a file',
+    ],
     ['a missing file', () => ['train', 'fstrn', '--data', cli.path('no.mp4')], 1, 'FormatError: '],
     [
       'a clip shorter than T',
       () => command('x', 'data.frames=17'),
       2,
-      'expected at least 17 frames to train on, it has 16',
+      'it has 20 frames; hold-out (data.holdOut=0.2) keeps 4 for validation and leaves 16, a sample needs 17',
     ],
     ['a number that is none', () => [...command('x'), '--iters', 'many'], 2, 'expected a whole number of 1 or more'],
   ])('%s', async (_, args, expected, message) => {
@@ -125,7 +157,11 @@ describe('demo', () => {
     const files = ['before-after.png', 'checkpoint.safetensors', 'metrics.jsonl', 'recipe.json', 'report.html'];
     const all = [...files, 'samples', 'upscaled.mp4', 'weights.safetensors'];
     expect(readdirSync(out).sort()).toEqual(all);
-    expect(readFileSync(`${out}/report.html`, 'utf8')).toContain('<td>gain</td>');
+    const report = readFileSync(`${out}/report.html`, 'utf8');
+    expect(report).toContain('means over frames 16 to 19 of waves.mkv');
+    expect(report).toContain('Frame 18, the middle of these');
+    expect(report).toMatch(/<td>network<\/td><td>fstrn, [\d,]+ parameters<\/td>/);
+    expect(report).toContain(`npx subpixel demo ${clip} --quick --out ${out}`);
     const second = await cli.json('demo', clip, '--quick', '--out', out);
     expect(second).toMatchObject({
       frames: 4,
@@ -133,5 +169,14 @@ describe('demo', () => {
       ours: { ssim: expect.any(Number) },
     });
     expect(readdirSync(out).sort()).toEqual(all);
+  });
+
+  test('replaces no training run', async () => {
+    const { code, stderr } = await cli.run('demo', clip, '--quick', '--out', cli.path('whole'));
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining('a training run is there, and no demo. Choose another --out\n'),
+    ]);
+    expect(checkpoint('whole').equals(whole)).toBe(true);
   });
 });

@@ -22,6 +22,9 @@ describe('writeFileAtomic', () => {
 
   test('a missing folder, or a folder of that name', async () => {
     await expect(writeFileAtomic(join(folder, 'no', 'a.bin'), 'x')).rejects.toThrow('its folder does not exist');
+    writeFileSync(join(folder, 'file'), '');
+    await expect(writeFileAtomic(join(folder, 'file', 'a.bin'), 'x')).rejects.toThrow('its folder is a file');
+    rmSync(join(folder, 'file'));
     mkdirSync(join(folder, 'taken'));
     writeFileSync(join(folder, 'taken', 'x'), '');
     await expect(writeFileAtomic(join(folder, 'taken'), 'x')).rejects.toThrow(WriteError);

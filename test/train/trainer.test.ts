@@ -83,7 +83,9 @@ describe('a tiny run', () => {
 
   test('activations in half the memory, blocks computed twice, a scaled loss: nearly or exactly the same gradients', async () => {
     const train = async (...settings: string[]) => {
-      const trainer = trainerOf(tinyRecipe('optimizer.name=sgd', 'data.crop=48', 'data.batch=4', 'net.width=16', 'net.blocks=10', ...settings));
+      const trainer = trainerOf(
+        tinyRecipe('optimizer.name=sgd', 'data.crop=48', 'data.batch=4', 'net.width=16', 'net.blocks=10', ...settings),
+      );
       await steps(trainer, 1);
       engine.memory.resetPeak();
       const { live } = engine.memory.stats();
@@ -138,7 +140,7 @@ describe('going on from a state', () => {
     const quiet = trainerOf(recipe);
     await steps(quiet, 12);
     const busy = trainerOf({ ...recipe, validation: { ...recipe.validation, every: 3 } });
-    const options = { degradation: 'bicubic', frames: 1, crop: 32 } as const;
+    const options = { degradation: 'bicubic', frames: 1, crop: 32, window: 5 } as const;
     const validation = await Validation.prepare([waves({ frames: 3 })], busy.net, options);
     const scores: number[] = [];
     let saves = 0;

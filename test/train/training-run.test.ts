@@ -1,4 +1,5 @@
 import {
+  appendFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -14,9 +15,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { DeviceLostError, FormatError, ShapeError, UsageError } from '../../engine/errors.ts';
 import { WriteError } from '../../io/atomic.ts';
 import { readCheckpoint, saveWeights } from '../../io/checkpoint.ts';
+import { splitClips } from '../../io/footage.ts';
 import { RunFolder } from '../../io/run-folder.ts';
 import { readSafetensors, writeSafetensors } from '../../io/safetensors.ts';
-import { openRun, type RunRequest, splitClips, type TrainingRun, train } from '../../io/training-run.ts';
+import { openRun, type RunRequest, type TrainingRun, train } from '../../io/training-run.ts';
 import { writeVideo } from '../../io/video-writer.ts';
 import { override } from '../../train/overrides.ts';
 import { type Recipe, recipeNamed } from '../../train/recipes.ts';
@@ -51,6 +53,7 @@ const open = (settings: string[] = [], request: Partial<RunRequest> = {}): Promi
     recipe: (started?: Recipe) =>
       override(started ?? recipeNamed('fstrn-small'), [...(started ? [] : tinySettings), ...settings]),
     ...{ data: [clip], val: [], out, resume: false, openEngine: testEngine },
+    origin: { command: 'npx subpixel train', commit: 'abc' },
     ...request,
   });
 const resume = (settings: string[] = [], request: Partial<RunRequest> = {}) =>
@@ -115,14 +118,111 @@ describe('a run folder', () => {
     await expect(open([], { out: file })).rejects.toThrow('expected a folder, found a file');
   });
 
-  test('clear removes a run and nothing else', async () => {
-    await train(await open(['iterations=2']), {});
+  test('a demo makes room for the next, and for nothing else', async () => {
+    await RunFolder.clearDemo(out); // nothing there
+    await train(await open(['iterations=2'], { demo: true }), {});
     writeFileSync(join(out, 'thesis.txt'), '');
-    await RunFolder.clear(out);
-    expect(readdirSync(out)).toEqual(['thesis.txt']);
-    await RunFolder.clear(out);
-    expect(readdirSync(out)).toEqual(['thesis.txt']);
+    const before = readdirSync(out);
+    await expect(RunFolder.clearDemo(out)).rejects.toThrow(/it holds thesis\.txt\. Choose another --out$/);
+    expect(readdirSync(out)).toEqual(before);
+    rmSync(join(out, 'thesis.txt'));
+    await RunFolder.clearDemo(out);
+    expect(readdirSync(out)).toEqual([]);
+    await train(await open(['iterations=2']), {});
+    await expect(RunFolder.clearDemo(out)).rejects.toThrow('a training run is there, and no demo');
   });
+
+  test('infinite scores are kept, and lines that are none are passed over', async () => {
+    const { folder } = await open(['iterations=2']);
+    const score = { iteration: 2, psnr: Number.POSITIVE_INFINITY, bicubic: 31.5 };
+    await folder.append(score);
+    appendFileSync(join(out, 'metrics.jsonl'), 'null\n5\n{"iteration":3,"psnr":"high"}\n{"iter');
+    expect((await folder.metrics()).slice(-1)).toEqual([score]);
+  });
+});
+
+describe('a finished run is extended', () => {
+  const constant = ['schedule.name=constant', 'net.dropout=0.2', 'ema=0.9'];
+
+  test('where the schedule does not depend on the total, to the same bytes as in one go', async () => {
+    await train(await open([...constant, 'iterations=20']), {});
+    const whole = readFileSync(checkpoint());
+    out = join(folder, `run${run++}`);
+    await train(await open([...constant, 'iterations=10']), {});
+    await expect(resume(['iterations=9'])).rejects.toThrow(
+      '10 iterations are done already: expected a larger total, got 9',
+    );
+    const { remarks } = await resume(['iterations=20']); // and is killed before its first checkpoint
+    expect(remarks).toEqual([
+      '10 iterations were planned, 20 are now; the constant schedule does not depend on their number',
+    ]);
+    expect(await train(await resume(), {})).toBe(true);
+    expect(readFileSync(checkpoint()).equals(whole)).toBe(true);
+    const { history, recipe } = await (await RunFolder.find(out))!.readInfo();
+    expect(recipe.iterations).toBe(20);
+    expect(history).toMatchObject([
+      { from: 0, iterations: 10, commit: 'abc' },
+      { from: 10, iterations: 20 },
+    ]);
+    expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('from iteration 10 on');
+  });
+
+  test('a cosine is recomputed from the new total', async () => {
+    await train(await open(['iterations=20']), {});
+    const opened = await resume(['iterations=40']);
+    expect(opened.remarks.join()).toMatch(
+      /cosine schedule is recomputed .*: at iteration 20 .* from 0\.0?01.* to 0\.001/,
+    );
+    expect(await train(opened, {})).toBe(true);
+    const rates = lines(readFileSync(join(out, 'metrics.jsonl'), 'utf8')).flatMap(({ lr }) => lr ?? []);
+    expect(rates.at(-1)).toBeLessThan(2e-5);
+  });
+});
+
+describe('weights to start from', () => {
+  const given = async (): Promise<string> => {
+    await train(await open(['iterations=8', 'ema=0.5']), {});
+    const weights = join(out, 'weights.safetensors');
+    out = join(folder, `run${run++}`);
+    return weights;
+  };
+
+  test('are those of the first step, and of the average', async () => {
+    const weights = await given();
+    const { tensors } = await readSafetensors(weights);
+    const opened = await open(['iterations=2', 'ema=0.9', 'net.dropout=0.1'], { weights });
+    expect(opened.remarks).toEqual([
+      `starting from the weights in ${weights}, which were trained with other settings: net.dropout: 0 there, 0.1 here`,
+    ]);
+    const own = (await opened.trainer.state()).tensors;
+    for (const [name, { data }] of tensors) {
+      expect(own.get(`net.${name}`)!.data).toEqual(data);
+      expect(own.get(`ema.${name}`)!.data).toEqual(data);
+    }
+    // Stopped before its first checkpoint, the run starts from them again; a file that has changed is refused.
+    const again = await resume([], { data: [] });
+    expect((await again.trainer.net.stateDict()).get('out.bias')!.data).toEqual(tensors.get('out.bias')!.data);
+    await expect(resume([], { weights: clip })).rejects.toThrow(`expected ${weights}`);
+    const halved = [...tensors].map(
+      ([name, x]) => [name, { ...x, data: Float32Array.from(x.data as Float32Array, (v) => v / 2) }] as const,
+    );
+    await writeSafetensors(weights, halved);
+    await expect(resume()).rejects.toThrow('weights.safetensors has changed since the run was started from it');
+  });
+
+  test('that do not fit are refused by name, and nothing is made', async () => {
+    const weights = await given();
+    await expect(open(['net.width=8'], { weights })).rejects.toThrow(
+      /weights\.safetensors: net\.width: 4 there, 8 here\. .*do not fit this network: lfe\.weight: expected/,
+    );
+    await expect(open([], { weights: checkpointBeside(weights) })).rejects.toThrow(
+      'a checkpoint to go on training from',
+    );
+    await writeSafetensors(weights, [], { net: 'vdsr' });
+    await expect(open([], { weights })).rejects.toThrow('expected weights of fstrn, found those of vdsr');
+    expect(existsSync(out)).toBe(false);
+  });
+  const checkpointBeside = (weights: string) => join(weights, '../checkpoint.safetensors');
 });
 
 describe('resuming', () => {
@@ -150,6 +250,9 @@ describe('resuming', () => {
     const opened = await resume(['iterations=2']);
     expect(opened.remarks.join()).toContain('nothing to resume there, so the run starts anew');
     expect(await train(opened, {})).toBe(true);
+    await expect(resume([], { out: `${out}-typo`, data: [] })).rejects.toThrow(
+      `${out}-typo: no training run is there to resume; to start one, leave out --resume and give --data`,
+    );
   });
 
   test('another recipe, other clips, changed clips are refused', async () => {
@@ -178,8 +281,66 @@ describe('resuming', () => {
     await expect(resume()).rejects.toThrow('expected a checkpoint to go on from, found 1 tensors of another program');
     await saveWeights(checkpoint(), state, trainer.recipe);
     await expect(resume()).rejects.toThrow('found the weights of a network');
-    writeFileSync(join(out, 'recipe.json'), '{"recipe":');
-    await expect(resume()).rejects.toThrow('recipe.json: not the recipe of a training run');
+  });
+
+  test('a damaged or hostile recipe.json is told by file and key', async () => {
+    await train(await open(twenty), {}, { stopAfter: 1 });
+    const path = join(out, 'recipe.json');
+    const good = readFileSync(path, 'utf8');
+    const refused = async (text: string, message: string) => {
+      writeFileSync(path, text);
+      const error = await resume().catch((e) => e);
+      expect(error).toBeInstanceOf(FormatError);
+      expect(error.message).toContain(`${path}: not the recipe of a training run: ${message}`);
+    };
+    const changed = (change: (info: ReturnType<typeof JSON.parse>) => void) => {
+      const info = JSON.parse(good);
+      change(info);
+      return JSON.stringify(info);
+    };
+    await refused('{"recipe":', '');
+    await refused('[]', 'data: expected a list of paths');
+    await refused('null', 'the file: expected a JSON object');
+    await refused(
+      changed((info) => info.data.push(5)),
+      'data: expected a list of paths',
+    );
+    await refused(
+      changed((info) => (info.history = [null])),
+      'history: expected a list of',
+    );
+    await refused(
+      changed((info) => (info.recipe = 'fstrn')),
+      'recipe: expected an object, got "fstrn"',
+    );
+    await refused(
+      changed((info) => (info.recipe.net.name = 'constructor')),
+      'recipe: net.name: expected one of fstrn',
+    );
+    await refused(
+      changed((info) => delete info.recipe.memory),
+      'recipe: memory.activations: expected one of f32, f16, got nothing',
+    );
+    await refused(
+      changed((info) => (info.recipe.data.batch = '2')),
+      'recipe: data.batch: expected a number, got "2"',
+    );
+    await refused(
+      changed((info) => (info.recipe.schedule.steps = [null])),
+      'recipe: schedule.steps: expected a list of',
+    );
+    await refused(
+      changed((info) => (info.recipe.seed = -1)),
+      'recipe: seed: expected a whole number of at least 0, got -1',
+    );
+    await refused(
+      changed((info) => (info.recipe.net.extra = 1)),
+      'recipe: net.extra: there is no such setting',
+    );
+    await refused(
+      `{"data":[],"val":[],"clips":"","device":"","history":[],"recipe":${'['.repeat(1e5)}${']'.repeat(1e5)}}`,
+      'recipe: ',
+    );
   });
 });
 
@@ -189,7 +350,18 @@ describe('bad input leaves nothing behind', () => {
     ['text called .mp4', async () => ({ data: [textFile()] }), FormatError, /text\.mp4/],
     ['text as --val', async () => ({ val: [textFile()] }), FormatError, /text\.mp4/],
     ['no clips', async () => ({ data: [] }), UsageError, /--data: expected at least one clip/],
-    ['fewer frames than T', async () => ({ data: [await video('short.mkv', 5)] }), UsageError, /at least 5 frames/],
+    [
+      'fewer frames than T',
+      async () => ({ data: [await video('short.mkv', 4)], val: [clip] }),
+      UsageError,
+      /at least 5/,
+    ],
+    [
+      'fewer than T after hold-out',
+      async () => ({ data: [await video('held.mkv', 5)] }),
+      UsageError,
+      /clip held: too short: it has 5 frames; hold-out \(data\.holdOut=0\.2\) keeps 1 .* leaves 4, a sample needs 5/,
+    ],
     ['frames of 1x1', async () => ({ data: [await video('one.mkv', 8, 1, 1)] }), UsageError, /at least 16x16 pixels/],
     ['a folder without clips', async () => ({ data: [emptyFolder()] }), FormatError, /expected clips in this folder/],
     ['--val too small', async () => ({ val: [await video('tiny.mkv', 8, 2, 2)] }), ShapeError, /at least 4x4 pixels/],
