@@ -67,11 +67,16 @@ export function recordNodes(engine: Engine, inputs: readonly Tensor[], call: () 
   using tape = engine.record();
   tape.add = (node) => {
     node.output.tracked = true;
+    for (const x of node.saved) x.retain();
     nodes.push(node);
   };
   for (const x of inputs) x.track();
   call();
-  return nodes;
+  return nodes.map((node) => {
+    const held = node.saved.map((x) => engine.view(x, x.shape, x.layout)); // belongs to the caller's scope
+    for (const x of node.saved) x.release();
+    return { ...node, backward: (dy) => node.backward(dy, held) };
+  });
 }
 
 /** The same of a call that is one node. Undefined for compositions, whose gradients need each other. */

@@ -65,10 +65,11 @@ function plot(id, { title, x = [], series, xLabel = '', yLabel = '', names, logX
     ctx.save();
     Object.assign(ctx, { font: size + 'px system-ui, sans-serif', textAlign: 'center', fillStyle: css('ink') });
     const room = Math.abs(u.valToPos(x[1], 'x', true) - u.valToPos(x[0], 'x', true));
-    series.forEach((s, i) => s.kind === 'bars' && u.data[i + 1].forEach((v, j) => {
-      const label = short(v);
-      if (v == null || !u.series[i + 1].show || ctx.measureText(label).width > room) return;
-      ctx.fillText(label, u.valToPos(u.data[0][j], 'x', true), u.valToPos(Math.max(v, 0), 'y', true) - size / 2);
+    const label = (v) => v >= 100 ? v.toFixed(0) : v >= 10 ? v.toFixed(1) : v >= 0.1 ? v.toFixed(2) : short(v);
+    const fits = series.every((s) => s.kind !== 'bars' || s.y.every((v) => v == null || ctx.measureText(label(v)).width <= room));
+    if (fits) series.forEach((s, i) => s.kind === 'bars' && u.data[i + 1].forEach((v, j) => {
+      if (v == null || !u.series[i + 1].show) return;
+      ctx.fillText(label(v), u.valToPos(u.data[0][j], 'x', true), u.valToPos(Math.max(v, 0), 'y', true) - size / 2);
     }));
     ctx.restore();
   };

@@ -64,6 +64,13 @@ describe('measurements', () => {
     }
   });
 
+  it('keep what an op keeps for its gradients, and give it back', async () => {
+    const live = engine.memory.stats().liveBlocks;
+    const rows = await benchOps(engine, peak, { only: ['separable_conv3d'], quick: true });
+    expect(rows.map(({ pass }) => pass)).toEqual(['forward', ...['input', 'weight_s', 'bias_s', 'weight_t', 'bias_t']]);
+    expect(engine.memory.stats().liveBlocks).toBe(live);
+  });
+
   it('ops: forward and every gradient, a case for each op', async () => {
     const rows = await benchOps(engine, peak, { only: ['warp', 'add'], quick: true });
     expect(rows.map(({ op, pass }) => `${op} ${pass}`)).toEqual([
