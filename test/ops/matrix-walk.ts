@@ -9,6 +9,7 @@ import { expectRight } from './walk.ts';
 export const thinCases = ['conv2d: 3x3 odd channels', 'conv2d: lists per axis'];
 export const wideCases = ['conv2d: 67 to 65', 'conv3d: 64 to 64', 'conv2d: 64 to 256, 1x1'];
 export const otherCases = [
+  'conv2d: 257x255, stride 2',
   'conv2d: 64 to 3',
   'conv3d: 3x3x3',
   'conv3d: stride 2',
@@ -22,7 +23,7 @@ export const otherCases = [
 ];
 
 /** What the rounding of both inputs to f16 may change in a term, in the units of `distance`. */
-const F16 = 2 ** 14;
+export const F16 = 2 ** 14;
 
 /** Holds the matrix variants against the reference, wherever they can do a case. */
 export function walkMatrixCases(

@@ -3,10 +3,12 @@ import { Engine } from '../../engine/engine.ts';
 import { knobs, readKnobs } from '../../engine/knobs.ts';
 import { conv2d } from '../../engine/ops/conv.ts';
 import { sum } from '../../engine/ops/sum.ts';
+import { references } from '../../engine/reference/index.ts';
 import { nodeGpu } from '../../io/gpu.ts';
 import { makeArray } from '../cases.ts';
+import { distance, runForward } from './judge.ts';
 import { withTensorCores } from './matrix-emulation.ts';
-import { otherCases, thinCases, walkMatrixCases, wideCases } from './matrix-walk.ts';
+import { F16, otherCases, thinCases, walkMatrixCases, wideCases } from './matrix-walk.ts';
 
 // The kernels for tensor cores, computed by an emulation of subgroup matrices (matrix-emulation.ts): all but the multiplication
 // itself is the text that runs on a GPU. How a tensor core rounds is the subject of matrix-accuracy.test.ts.
@@ -52,6 +54,19 @@ withF16('the matrix variants', () => {
     expect(await labels(engine, 8, 12)).toEqual(Array(3).fill(expect.stringMatching(/\(direct\)/)));
     knobs.kernel = { conv: 'matrix', conv_dw: 'matrix' };
     expect(await labels(engine, 8, 12)).toEqual(Array(3).fill(expect.stringMatching(/\(matrix\)/)));
+    engine.destroy();
+  });
+
+  it('multiply 4 x 4 matrices to a subgroup where there are positions enough', async () => {
+    const engine = await matrixEngine(16);
+    Object.assign(knobs, { precision: 'f16', kernel: { conv: 'matrix' } });
+    const inputs = {
+      input: makeArray([1, 9, 1, 131_073], 'long row'),
+      weight: makeArray([61, 9, 1, 1], 'long filter'),
+    };
+    const y = references.conv2d.forward(inputs, {});
+    const question = { op: 'conv2d', attrs: {}, inputs, dy: y };
+    expect(distance(await runForward(engine, question), y)).toBeLessThan(F16);
     engine.destroy();
   });
 

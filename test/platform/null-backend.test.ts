@@ -22,9 +22,9 @@ async function nullEngine(n: number, workgroupBytes?: number): Promise<Engine> {
 }
 
 /** A convolution with all that can be fused, and its gradients. */
-function convolve(engine: Engine, inputs: number, outputs: number): void {
+function convolve(engine: Engine, inputs: number, outputs: number, width = 6): void {
   using _scope = engine.scope();
-  const x = engine.zeros([1, inputs, 2, 5, 6]).track();
+  const x = engine.zeros([1, inputs, 2, 5, width]).track();
   const w = engine.zeros([outputs, inputs, 3, 1, 1], 'filter').track();
   const [bias, slope] = [engine.zeros([outputs]), engine.zeros([inputs])];
   using tape = engine.record();
@@ -35,6 +35,7 @@ function convolve(engine: Engine, inputs: number, outputs: number): void {
 
 const shapes = [
   [64, 64],
+  [12, 64, 14_000],
   [64, 256],
   [36, 20],
   [3, 4],
@@ -61,7 +62,7 @@ describe.each([16, 8])('tensor cores of 16x%i', (n) => {
       sources.set(`${kernel.name} ${Object.values(constants)}`, kernel.withConstants(constants));
       return make(kernel, entry, {}, bound, uniform); // the file's own tile
     };
-    for (const [inputs, outputs] of shapes) convolve(engine, inputs, outputs);
+    for (const [inputs, outputs, width] of shapes) convolve(engine, inputs, outputs, width);
     await engine.finish();
     expect(sources.size).toBeGreaterThanOrEqual(2 * shapes.length);
     for (const [label, code] of sources) {

@@ -13,7 +13,7 @@ export const matrix: GatherVariant = {
   plan({ engine, conv, positions, ci4, co4, fused, run }) {
     const n = matrixColumns(engine);
     if (!n || conv.window.groups > 1 || !worthMatrices('conv', ci4, co4)) return undefined;
-    const tile = pickTile(engine, n, co4, splits());
+    const tile = pickTile(engine, n, positions, co4, splits());
     if (!tile) return undefined;
     const [gx, gy] = fold(positions, 16 * tile.SM * tile.WM);
     const constants = { ...fused, CI4: ci4, CO4: co4, SPLIT: splits(), N: n, ...tile };
@@ -27,14 +27,14 @@ export const matrix: GatherVariant = {
 
 /**
  * The first tile that this device can hold. A split operand shares its loads among three products, so 2 x 2 matrices of 16 x 16
- * feed the cores and leave registers for both sums; without, 4 x 4 are needed.
+ * feed the cores and leave registers for both sums; without, 4 x 4 are better, once there are enough of them for a large GPU.
  */
-function pickTile({ caps }: Engine, n: number, co4: number, split: boolean): MatrixTile | undefined {
+function pickTile({ caps }: Engine, n: number, positions: number, co4: number, split: boolean): MatrixTile | undefined {
   const columns = Math.min(4, ceilDiv(co4, 4)); // of 16 channels, up to 64
   const WN = split && columns > 2 ? 2 : 1;
   const SN = (ceilDiv(columns, WN) * 16) / n;
   const halves = split ? 2 : 1;
-  const most = split ? 2 : 4;
+  const most = split || positions < 2 ** 17 ? 2 : 4;
   const tiles = [
     { SM: most, WM: 4, BK: 32 },
     { SM: most, WM: 4, BK: 16 },
