@@ -3,6 +3,7 @@ import { pickVariant } from '../../knobs.ts';
 import { padded, size, type Tensor } from '../../tensor.ts';
 import { type Axis, slidingAxis, spreadingAxes, volume } from './geometry.ts';
 import { type Convolution, type GatherVariant, type Phase, slopesOf } from './phase.ts';
+import { asShuffle } from './phase-filter.ts';
 import { direct } from './variants/direct.ts';
 import { matrix } from './variants/matrix.ts';
 import { rows } from './variants/rows.ts';
@@ -26,6 +27,8 @@ export function slide(engine: Engine, conv: Convolution): Tensor {
 
 /** Spreads x through the window: a transposed convolution, or the input gradient of a plain one. One gather per phase. */
 export function spread(engine: Engine, conv: Convolution): Tensor {
+  const shuffled = asShuffle(engine, conv);
+  if (shuffled) return slide(engine, shuffled);
   const out = engine.empty(conv.out);
   const [ds, hs, ws] = volume(conv.out).map((n, i) => spreadingAxes(n, conv.window, i));
   for (const d of ds) for (const h of hs) for (const w of ws) gather(engine, conv, out, [d, h, w]);
