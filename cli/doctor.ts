@@ -4,8 +4,10 @@ import { commit } from '../bench/measure.ts';
 import { measurePeak } from '../bench/peak.ts';
 import { Engine } from '../engine/engine.ts';
 import { NoAdapterError, SubpixelError } from '../engine/errors.ts';
-import { knobs } from '../engine/knobs.ts';
-import { rememberedChoices } from '../io/choices.ts';
+import { variants as gather } from '../engine/kernels/conv/gather.ts';
+import { variants as correlate } from '../engine/kernels/conv/weight-gradient.ts';
+import { type Choices, knobs } from '../engine/knobs.ts';
+import { choicesFile, rememberedChoices } from '../io/choices.ts';
 import { findFfmpeg, runFfmpeg } from '../io/ffmpeg.ts';
 import { fetchedFolder } from '../io/folders.ts';
 import { nodeGpu } from '../io/gpu.ts';
@@ -61,9 +63,19 @@ async function adapterFacts(options: CommonOptions) {
     },
     limits,
     peak,
-    // Among the variants that can do a shape, the first in this order runs; `subpixel profile` shows which. KERNEL forces one.
-    kernels: Object.keys(preferred).length > 0 ? preferred : 'as built in (software adapter)',
+    kernels: { order: kernelOrder(preferred), ...kernelChoices(preferred) },
   };
+}
+
+/** Among the variants of a family that can do a shape the first runs; `subpixel profile` shows which. KERNEL forces one. */
+function kernelChoices(measured: Choices): Record<string, readonly string[]> {
+  const builtIn = { conv: gather.map(({ name }) => name), conv_dw: correlate.map(({ name }) => name) };
+  return { ...builtIn, ...measured };
+}
+
+function kernelOrder(measured: Choices): string {
+  if (Object.keys(measured).length === 0) return 'built in: software adapters are not measured';
+  return `measured on this adapter, remembered in ${choicesFile}`;
 }
 
 async function ffmpeg(): Promise<{ path: string; version: string } | { problem: string }> {

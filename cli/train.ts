@@ -25,8 +25,9 @@ export function register(program: Command): void {
     .description(
       `Trains a network as a recipe says: ${Object.keys(recipes).join(', ')}. Ctrl-C saves; --resume goes on from there, ` +
         'to the same bits. Without --val the last part of each clip is held out and never trained on.\n\n' +
-        'For less memory: --set memory.activations=f16 (activations wait rounded, in half the bytes), --set\n' +
-        'memory.checkpoint=true (blocks are computed twice instead of kept), a smaller --batch with gradients.accumulate.',
+        'For less memory: --set memory.checkpoint=true computes blocks twice instead of keeping them, to the same bits; ' +
+        '--set memory.activations=f16 lets activations wait rounded, in half the bytes; a smaller --batch with as much ' +
+        'more gradients.accumulate takes a step in smaller passes.',
     )
     .option('--data <clips...>', 'video files, folders of pictures, or folders of either', [])
     .option('--val <clips...>', 'clips to measure PSNR on', [])

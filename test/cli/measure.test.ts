@@ -29,6 +29,11 @@ describe('subpixel doctor', () => {
     expect(report).toMatchObject({
       adapter: { features: expect.any(Array) },
       limits: { bindingBytes: expect.any(Number) },
+      kernels: {
+        order: expect.stringMatching(/^(built in|measured on this adapter, remembered in .*kernels\.json)/),
+        conv: expect.arrayContaining(['rows', 'tiled', 'direct']),
+        conv_dw: expect.arrayContaining(['rows', 'tiled', 'direct']),
+      },
     });
     expect(report.peak.gflops).toBeGreaterThan(0.1);
     expect(report.peak.copyGbs).toBeGreaterThan(0.01);

@@ -10,10 +10,10 @@ import { rows } from './variants/rows.ts';
 import { strip } from './variants/strip.ts';
 import { subgroup } from './variants/subgroup.ts';
 import { tiled } from './variants/tiled.ts';
-import { winograd } from './variants/winograd.ts';
+import { winograd, winogradTiled } from './variants/winograd.ts';
 
 /** In the order of preference where none was measured. */
-const variants: readonly GatherVariant[] = [winograd, strip, subgroup, rows, tiled, direct, matrix];
+export const variants: readonly GatherVariant[] = [winograd, winogradTiled, strip, subgroup, rows, tiled, direct, matrix];
 
 /** Slides the window over x: a convolution, or the input gradient of a transposed one. */
 export function slide(engine: Engine, conv: Convolution): Tensor {

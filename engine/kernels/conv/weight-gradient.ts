@@ -10,10 +10,10 @@ import { matrix } from './variants/dw-matrix.ts';
 import { rows } from './variants/dw-rows.ts';
 import { subgroup } from './variants/dw-subgroup.ts';
 import { tiled } from './variants/dw-tiled.ts';
-import { winograd } from './variants/dw-winograd.ts';
+import { winograd, winogradTiled } from './variants/dw-winograd.ts';
 
 /** In the order of preference where none was measured. */
-const variants: readonly CorrelateVariant[] = [winograd, subgroup, rows, tiled, direct, matrix];
+export const variants: readonly CorrelateVariant[] = [winograd, winogradTiled, subgroup, rows, tiled, direct, matrix];
 
 export interface WeightGradient {
   /** What the window slides over. */
