@@ -25,6 +25,8 @@ export interface Context<A> {
   readonly attrs: A;
   /** The shape of the op's result. */
   readonly shape: Shape;
+  /** Holds a tensor that is neither input nor result for the gradients, by a name; absent where no tape records. */
+  readonly keep?: (name: string, x: Tensor) => void;
   /** Runs a kernel whose `out` binding is a new tensor, and returns that tensor. */
   run(kernel: Kernel, entry: string, options: Run & { out: Shape; layout?: Layout }): Tensor;
 }
@@ -51,12 +53,12 @@ export interface OpSpec<I extends readonly string[], A extends object> extends O
     | ((attrs: A, tracked: (input: Name<I>) => boolean) => readonly (Name<I> | 'y')[]);
   /**
    * Gradients by input name; each runs only if it is needed, and may write its result `into` a tensor that it is given.
-   * `shapes` holds all shapes, saved or not.
+   * `shapes` holds all shapes, saved or not; `kept` what forward kept.
    */
   backward(
     dy: Tensor,
     saved: Named<I> & { y: Tensor },
-    context: Context<A> & { shapes: Shapes<I> },
+    context: Context<A> & { shapes: Shapes<I>; kept: Readonly<Partial<Record<string, Tensor>>> },
   ): { [K in Name<I> & string]?: (into?: Tensor) => Tensor };
 }
 
@@ -140,18 +142,19 @@ function apply<I extends readonly string[], A extends object>(spec: OpSpec<I, A>
   const inputs: Record<string, Tensor | undefined> = call.inputs;
   const shape = spec.shape(shapes, attrs);
   const context = makeContext(engine, attrs, shape);
+  const tape = Object.values(inputs).some((x) => x?.tracked) ? engine.tape : undefined;
+  const extra: [name: string, x: Tensor][] = [];
   using scope = engine.scope();
   engine.at.op = spec.name;
-  const y = spec.forward(call.inputs, context);
+  const y = spec.forward(call.inputs, tape ? { ...context, keep: (name, x) => void extra.push([name, x]) } : context);
   engine.at.op = '';
   scope.keep(y);
-  const { tape } = engine;
-  if (tape && Object.values(inputs).some((x) => x?.tracked)) {
+  if (tape) {
     const tracked = (name: Name<I>) => inputs[name as string]?.tracked ?? false;
     const names = (typeof spec.saves === 'function' ? spec.saves(attrs, tracked) : spec.saves) as readonly string[];
     const all: Record<string, Tensor | undefined> = { ...inputs, y };
     const there = names.filter((name) => all[name]);
-    const own = there.map((name) => all[name]!);
+    const own = [...there.map((name) => all[name]!), ...extra.map(([, x]) => x)];
     tape.add({
       name: spec.name,
       layer: engine.at.layer,
@@ -160,7 +163,8 @@ function apply<I extends readonly string[], A extends object>(spec: OpSpec<I, A>
       saved: own,
       backward: (dy, held = own) => {
         const saved = Object.fromEntries(there.map((name, i) => [name, held[i]]));
-        return spec.backward(dy, saved as Named<I> & { y: Tensor }, { ...context, shapes }) as ReturnType<
+        const kept = Object.fromEntries(extra.map(([name], i) => [name, held[there.length + i]]));
+        return spec.backward(dy, saved as Named<I> & { y: Tensor }, { ...context, shapes, kept }) as ReturnType<
           Node['backward']
         >;
       },
@@ -180,6 +184,15 @@ function makeContext<A>(engine: Engine, attrs: A, shape: Shape): Context<A> {
       engine.run(kernel, entry, { threads: result.bytes / 16, ...options, bind: { ...bind, out: result } });
       return result;
     },
+  };
+}
+
+/** What several gradients need: computed when the first of them asks, and again should its memory be gone by then. */
+export function once(compute: () => Tensor): () => Tensor {
+  let value: Tensor | undefined;
+  return () => {
+    if (!value || value.released) value = compute();
+    return value;
   };
 }
 

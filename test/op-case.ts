@@ -29,7 +29,7 @@ export const linearInputs: Record<string, readonly string[]> = {
   conv3d: ['input', 'weight', 'bias'],
   conv_transpose2d: ['input', 'weight', 'bias'],
   conv_transpose3d: ['input', 'weight', 'bias'],
-  separable_conv3d: ['input', 'weight_s', 'bias_s', 'weight_t', 'bias_t'],
+  separable_conv3d: ['input', 'weight_s', 'bias_s', 'weight_t', 'bias_t', 'residual'],
   pixel_shuffle: ['input'],
   pixel_unshuffle: ['input'],
   warp: ['image'],
@@ -45,6 +45,10 @@ export const linearInputs: Record<string, readonly string[]> = {
   sum: ['input'],
   mean: ['input'],
 };
+
+/** Those of a call; an input that passes a PReLU first is none. */
+export const linearInputsOf = ({ op, inputs }: { op: string; inputs: object }): string[] =>
+  (linearInputs[op] ?? []).filter((name) => name in inputs && !(name === 'input' && 'slope' in inputs));
 
 /** Uniform [0, 1) in steps of 2⁻²⁴, a pure function of (seed, index): a multiplicative hash with murmur3's finaliser. */
 export function uniform(seed: number, index: number): number {

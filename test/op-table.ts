@@ -6,7 +6,7 @@ export const opTable: Record<string, string[]> = {
   fused_conv3d: ['input', 'weight', 'bias?', 'slope?', 'residual?'],
   conv_transpose2d: ['input', 'weight', 'bias?'],
   conv_transpose3d: ['input', 'weight', 'bias?'],
-  separable_conv3d: ['input', 'weight_s', 'bias_s?', 'weight_t', 'bias_t?'],
+  separable_conv3d: ['input', 'weight_s', 'bias_s?', 'weight_t', 'bias_t?', 'slope?', 'residual?'],
   pixel_shuffle: ['input'],
   pixel_unshuffle: ['input'],
   warp: ['image', 'flow'],

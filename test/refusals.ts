@@ -40,6 +40,18 @@ export const refusals: OpCase[] = [
     weight_s: [4, 3, 1, 2, 2],
     weight_t: [4, 4, 2, 1, 1],
   }),
+  refused('separable_conv3d', 'slopes of the outputs', {
+    input: [1, 3, 4, 5, 5],
+    weight_s: [4, 3, 1, 3, 3],
+    weight_t: [4, 4, 3, 1, 1],
+    slope: [4],
+  }),
+  refused('separable_conv3d', 'residual of another size', {
+    input: [1, 3, 4, 5, 5],
+    weight_s: [4, 3, 1, 3, 3],
+    weight_t: [4, 4, 3, 1, 1],
+    residual: [1, 4, 4, 5, 4],
+  }),
   refused('separable_conv3d', 'temporal weight of other channels', {
     input: [1, 3, 4, 5, 5],
     weight_s: [4, 3, 1, 3, 3],

@@ -2,7 +2,7 @@ import { ShapeError } from '../errors.ts';
 import { phaseOrder, transposeFilter } from '../kernels/conv/filter.ts';
 import { slide, spread } from '../kernels/conv/gather.ts';
 import { biasGradient, weightGradient } from '../kernels/conv/weight-gradient.ts';
-import { defineOp, expectShape } from '../op.ts';
+import { defineOp, expectShape, once } from '../op.ts';
 import { padded, type Tensor } from '../tensor.ts';
 import { type ConvAttrs, conv2d, conv3d, windowOf } from './conv.ts';
 import { pixel_shuffle, pixel_unshuffle } from './pixel_shuffle.ts';
@@ -79,14 +79,6 @@ function fused(name: string, axes: 2 | 3) {
     },
     flops: ({ input, weight, bias }, attrs, out) => plain.flops({ input, weight, bias }, attrs, out),
   });
-}
-
-function once<T>(compute: () => T): () => T {
-  let value: T | undefined;
-  return () => {
-    value ??= compute();
-    return value;
-  };
 }
 
 /**

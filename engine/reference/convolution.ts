@@ -164,27 +164,5 @@ export const convTranspose: Reference<ConvTransposeAttrs> = {
   },
 };
 
-/**
- * The factorised 3D convolution of FSTRN's residual block: spatial 1×k×k, then temporal k×1×1, nothing in between,
- * stride 1 and "same" zero padding. weight_s (O, I, 1, k, k), weight_t (O, O, k, 1, 1), k odd.
- */
-export const separableConv3d: Reference = {
-  forward({ input, weight_s, bias_s, weight_t, bias_t }) {
-    const middle = conv.forward({ input, weight: weight_s, bias: bias_s }, same(weight_s));
-    return conv.forward({ input: middle, weight: weight_t, bias: bias_t }, same(weight_t));
-  },
-  backward(dy, { input, weight_s, bias_s, weight_t, bias_t }) {
-    const middle = conv.forward({ input, weight: weight_s, bias: bias_s }, same(weight_s));
-    const temporal = conv.backward(dy, { input: middle, weight: weight_t, bias: bias_t }, same(weight_t));
-    const spatial = conv.backward(temporal.input, { input, weight: weight_s, bias: bias_s }, same(weight_s));
-    return {
-      input: spatial.input,
-      weight_s: spatial.weight,
-      weight_t: temporal.weight,
-      ...(bias_s && { bias_s: spatial.bias }),
-      ...(bias_t && { bias_t: temporal.bias }),
-    };
-  },
-};
-
-const same = (weight: NDArray): ConvAttrs => ({ padding: weight.shape.slice(2).map((k) => (k - 1) / 2) });
+/** Padding that keeps the size, for odd filters of stride 1. */
+export const same = (weight: NDArray): ConvAttrs => ({ padding: weight.shape.slice(2).map((k) => (k - 1) / 2) });

@@ -1,11 +1,12 @@
 import * as activation from './activation.ts';
 import type { Reference } from './array.ts';
 import * as binary from './binary.ts';
-import { conv, convTranspose, separableConv3d } from './convolution.ts';
+import { conv, convTranspose } from './convolution.ts';
 import { fusedConv } from './fused.ts';
 import * as loss from './loss.ts';
 import { mean, sum } from './reduce.ts';
 import { imresize, interpolate } from './resize.ts';
+import { separableConv3d } from './separable.ts';
 import { concat, pad, slice } from './shape.ts';
 import { pixelShuffle, pixelUnshuffle } from './shuffle.ts';
 import { warp } from './warp.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
-import { cases, linearInputs, makeArray, type OpCase } from '../cases.ts';
+import { cases, linearInputsOf, makeArray, type OpCase } from '../cases.ts';
 import { testEngine } from './engine.ts';
 import { Guard } from './guard.ts';
 import {
@@ -18,7 +18,8 @@ import {
 /** Ops by the test file that walks their cases. */
 export const families = {
   conv2d: ['conv2d'],
-  conv3d: ['conv3d', 'separable_conv3d'],
+  conv3d: ['conv3d'],
+  separable: ['separable_conv3d'],
   'fused-conv': ['fused_conv2d', 'fused_conv3d'],
   'conv-transpose': ['conv_transpose2d', 'conv_transpose3d'],
   resampling: ['pixel_shuffle', 'pixel_unshuffle', 'warp', 'imresize', 'interpolate'],
@@ -66,7 +67,7 @@ function expectSameBits(one: Judged, other: Judged): void {
 /** <A v, dy> = <v, Aᵀ dy> in every input that the op is linear in, both sides from the device. */
 async function expectAdjoint(engine: Engine, test: OpCase, question: Question, grads: Judged['grads']): Promise<void> {
   const { op, inputs, dy } = question;
-  for (const name of linearInputs[op]?.filter((n) => n in inputs) ?? []) {
+  for (const name of linearInputsOf(question)) {
     const v = makeArray(inputs[name].shape, `${op}/${test.name}/${name}/adjoint`);
     const zero = { shape: v.shape, data: new Float64Array(v.data.length) };
     const at = (x: typeof v) => runForward(engine, { ...question, inputs: { ...inputs, [name]: x } });
