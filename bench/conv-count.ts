@@ -53,6 +53,6 @@ export function tapsInside(n: number, k: number): number {
  */
 export function multiplies({ channels, size, k }: Setting, form: Part, kernels: readonly string[]): number {
   const each = taps(form, k).map((t, axis) => tapsInside(size[axis], t));
-  const plane = kernels.some((kernel) => kernel.includes('(winograd)')) ? 9 / 2.25 : each[1] * each[2];
+  const plane = kernels.some((kernel) => kernel.includes('(winograd')) ? 9 / 2.25 : each[1] * each[2];
   return count(size) * channels ** 2 * each[0] * plane;
 }

@@ -30,9 +30,10 @@ export async function tune(engine: Engine): Promise<Choices> {
   const convolve = () => slide(engine, { x, w, out: SHAPE, window: WINDOW, ci: 64, co: 64, label: 'tune' });
   const correlate = () => weightGradient(engine, { x, dense: x, shape: FILTER, window: WINDOW, label: 'tune' });
   const cores = matrixColumns(engine) ? ['matrix'] : [];
+  const fast = ['rows', 'tiled', 'winograd', 'winograd_tiled', ...cores];
   return {
-    conv: ['strip', ...(await fastest(engine, 'conv', ['rows', 'tiled', 'winograd', ...cores], convolve)), 'direct'],
-    conv_dw: [...(await fastest(engine, 'conv_dw', ['rows', 'tiled', 'winograd', ...cores], correlate)), 'direct'],
+    conv: ['strip', ...(await fastest(engine, 'conv', fast, convolve)), 'direct'],
+    conv_dw: [...(await fastest(engine, 'conv_dw', fast, correlate)), 'direct'],
   };
 }
 

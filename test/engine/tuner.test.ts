@@ -44,7 +44,7 @@ describe('kernel variants', () => {
     expect(engine.memory.stats().live).toBe(live);
     expect(engine.choices).toEqual({});
     if (engine.caps.fallback) expect(choices).toEqual({});
-    else expect(choices.conv).toEqual(expect.arrayContaining(['direct', 'rows', 'strip', 'tiled', 'winograd']));
+    else expect(choices.conv).toEqual(expect.arrayContaining(['direct', 'rows', 'strip', 'tiled', 'winograd_tiled']));
   });
 
   it('are left out where they compute something else, or are refused', async () => {

@@ -50,18 +50,22 @@ const cases: OpCase[] = [
   },
 ];
 
-const winograd = { conv: 'winograd', conv_dw: 'winograd' };
+/** For GPUs; its geometry is that of the other. */
+const tiledCases = ['odd sizes and channels', 'in several parts', '3x3x3', 'everything fused'];
 
 describe('Winograd F(2x2, 3x3)', () => {
-  for (const test of cases) {
-    it(`${test.op}: ${test.name}`, async () => {
-      knobs.kernel = winograd;
-      const question = questionOf(test);
-      using guard = new Guard(engine());
-      const got = await run(engine(), question);
-      expect(await guard.check(), 'written behind blocks of so many bytes').toEqual([]);
-      expectRight(got, answer(question), question);
-    });
+  for (const variant of ['winograd', 'winograd_tiled']) {
+    for (const test of cases) {
+      if (variant === 'winograd_tiled' && !tiledCases.includes(test.name.replace('winograd, ', ''))) continue;
+      it(`${variant}: ${test.op}: ${test.name}`, async () => {
+        knobs.kernel = { conv: variant, conv_dw: variant };
+        const question = questionOf(test);
+        using guard = new Guard(engine());
+        const got = await run(engine(), question);
+        expect(await guard.check(), 'written behind blocks of so many bytes').toEqual([]);
+        expectRight(got, answer(question), question);
+      });
+    }
   }
 
   /** The kernels of a convolution of 3 x 3. */
@@ -76,7 +80,7 @@ describe('Winograd F(2x2, 3x3)', () => {
   }
 
   it('takes what it can do when it is asked for, and leaves the rest', async () => {
-    knobs.kernel = winograd;
+    knobs.kernel = { conv: 'winograd' };
     const able = engine().caps.subgroupSize[0] >= 8;
     const all = ['conv2d (winograd) filter', 'conv2d (winograd) input', 'conv2d (winograd)'];
     if (able) expect((await kernelsOf(8, 4)).sort()).toEqual(all.sort());
@@ -86,7 +90,12 @@ describe('Winograd F(2x2, 3x3)', () => {
     }
   });
 
-  it('leaves small inputs and few channels to others where nobody asks', async () => {
-    expect((await kernelsOf(8, 4)).filter((label) => label.includes('winograd'))).toEqual([]);
+  it('is left alone on small inputs and few channels where nobody asks, and taken on processors where it pays', async () => {
+    const chosen = async (channels: number, size: number) =>
+      (await kernelsOf(channels, size)).some((label) => label.includes('winograd'));
+    expect(await chosen(64, 6)).toBe(false);
+    expect(await chosen(8, 32)).toBe(false);
+    const { fallback, subgroupSize } = engine().caps;
+    if (fallback) expect(await chosen(64, 32)).toBe(subgroupSize[0] >= 8);
   });
 });

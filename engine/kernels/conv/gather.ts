@@ -13,7 +13,16 @@ import { tiled } from './variants/tiled.ts';
 import { winograd, winogradTiled } from './variants/winograd.ts';
 
 /** In the order of preference where none was measured. */
-export const variants: readonly GatherVariant[] = [winograd, winogradTiled, strip, subgroup, rows, tiled, direct, matrix];
+export const variants: readonly GatherVariant[] = [
+  winograd,
+  winogradTiled,
+  strip,
+  subgroup,
+  rows,
+  tiled,
+  direct,
+  matrix,
+];
 
 /** Slides the window over x: a convolution, or the input gradient of a transposed one. */
 export function slide(engine: Engine, conv: Convolution): Tensor {

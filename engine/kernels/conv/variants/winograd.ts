@@ -1,35 +1,59 @@
-import wgsl from '../../../../shaders/conv.winograd_product.wgsl';
-import { Kernel } from '../../../kernel.ts';
+import productWgsl from '../../../../shaders/conv.winograd_product.wgsl';
+import tiledWgsl from '../../../../shaders/conv.winograd_tiled.wgsl';
+import { type Constants, Kernel } from '../../../kernel.ts';
 import { knobs } from '../../../knobs.ts';
 import { ceilDiv, volume } from '../geometry.ts';
 import type { GatherVariant, Phase } from '../phase.ts';
 import { dealTiles, eachChunk, PLACES, rowGrid, transformInput, transforms } from '../tiles.ts';
 
-const products = new Kernel('conv.winograd_product', wgsl);
-
 /** Products of four channels that a lane keeps in registers. */
 const PRODUCTS = 16;
 
-/**
- * Winograd's F(2x2, 3x3): filters of 3 rows and 3 columns and any depth, without stride or holes in the plane. For adapters
- * with subgroups; of those, software adapters take it by themselves, hardware when the tuner found it faster. Its operations
- * are reported as those of the direct algorithm, 2.25 times what it multiplies, so that rates compare.
- */
-export const winograd: GatherVariant = {
-  name: 'winograd',
+/** A kernel that multiplies transformed tiles with transformed filters and returns to pixels. */
+interface Product {
+  readonly kernel: Kernel;
+  readonly subgroups: boolean;
+  /** Its own consts, the tiles of a workgroup, and the blocks of output channels. */
+  shape(ci4: number, co4: number): { constants: Constants; tiles: number; blocks: number };
+}
+
+/** Lanes along channels, input handed on by shuffles. */
+const shuffled: Product = {
+  kernel: new Kernel('conv.winograd_product', productWgsl),
+  subgroups: true,
+  shape(_, co4) {
+    const LC = co4 > 4 ? 8 : co4 > 2 ? 4 : 2;
+    const REGS = PRODUCTS / LC;
+    return { constants: { LC, REGS }, tiles: 8 * REGS, blocks: ceilDiv(co4, LC) };
+  },
+};
+
+/** Matrix products with workgroup tiles. */
+const tiled: Product = {
+  kernel: new Kernel('conv.winograd_tiled', tiledWgsl),
+  subgroups: false,
+  shape(ci4, co4) {
+    const TX = Math.min(8, 2 ** Math.max(0, Math.ceil(Math.log2(co4)) - 1));
+    const TY = Math.min(32, 128 / TX);
+    const BK4 = Math.min(4, 2 ** Math.ceil(Math.log2(ci4)));
+    return { constants: { TX, TY, BK4 }, tiles: 4 * TY, blocks: ceilDiv(co4, 2 * TX) };
+  },
+};
+
+const variant = (name: string, product: Product): GatherVariant => ({
+  name,
   plan(phase) {
     const { engine, conv, axes, batch, ci4, co4, run } = phase;
     const [d, h, w] = axes;
     const { limits, subgroupSize } = engine.caps;
     const plane = [h, w].every(({ taps, is, offStep }) => taps === 3 && is === 1 && offStep === 1);
-    if (conv.window.groups > 1 || !plane || d.taps === 0 || subgroupSize[0] < 8 || !wanted(phase)) return undefined;
+    if (conv.window.groups > 1 || !plane || d.taps === 0 || !wanted(name, phase)) return undefined;
+    if (product.subgroups && subgroupSize[0] < 8) return undefined;
     const src = [...volume(conv.x.shape), batch];
     const rowBytes = PLACES * src[0] * ceilDiv(w.grid, 2) * ci4 * 16;
     const tiles = dealTiles(engine, batch, h.grid, w.grid, rowBytes);
-    const LC = co4 > 4 ? 8 : co4 > 2 ? 4 : 2;
-    const REGS = PRODUCTS / LC;
-    const blocks = ceilDiv(co4, LC);
-    const grid = (count: number) => [ceilDiv(count * tiles.across, 8 * REGS) * blocks, d.grid] as const;
+    const shape = product.shape(ci4, co4);
+    const grid = (count: number) => [ceilDiv(count * tiles.across, shape.tiles) * shape.blocks, d.grid] as const;
     const grids = [...rowGrid(tiles.across, ci4, tiles.chunk, src[0]), ...grid(tiles.chunk)];
     if (rowBytes > limits.bindingBytes || grids.some((n) => n > limits.workgroupsPerDimension)) return undefined;
     const { SLOPES, ...stored } = phase.fused;
@@ -48,10 +72,10 @@ export const winograd: GatherVariant = {
       eachChunk(tiles, (chunk, count) => {
         const uniforms = { ...run.uniforms, src, tiles: chunk };
         transformInput(engine, { x, slope, v }, ci4, Number(SLOPES), uniforms, label);
-        engine.run(products, 'product', {
+        engine.run(product.kernel, 'product', {
           bind: { u, v, bias, residual, out },
           uniforms,
-          constants: { ...stored, ...operands, LC, REGS },
+          constants: { ...stored, ...operands, ...shape.constants },
           grid: grid(count),
           label,
           flops: (run.flops * count) / tiles.rows,
@@ -59,11 +83,21 @@ export const winograd: GatherVariant = {
       });
     };
   },
-};
+});
+
+/**
+ * Winograd's F(2x2, 3x3): filters of 3 rows and 3 columns and any depth, without stride or holes in the plane. This one is
+ * for adapters with subgroups: software adapters take it by themselves, hardware where the tuner measured it. Operations are
+ * reported as those of the direct algorithm, 2.25 times what is multiplied, so that rates compare.
+ */
+export const winograd = variant('winograd', shuffled);
+
+/** The same for GPUs, where the tuner measured it. */
+export const winogradTiled = variant('winograd_tiled', tiled);
 
 /** Asked for, or worth its transforms: each transformed input meets enough filters, and each filter enough tiles. */
-function wanted({ engine, conv, axes, positions }: Phase): boolean {
-  if (knobs.kernel.conv === 'winograd') return true;
-  const known = engine.caps.fallback || engine.choices.conv?.includes('winograd');
-  return Boolean(known) && conv.ci >= 8 && conv.co * axes[0].taps >= 48 && positions >= 1024;
+function wanted(name: string, { engine, conv, axes, positions }: Phase): boolean {
+  if (knobs.kernel.conv === name) return true;
+  const known = engine.choices.conv?.includes(name) || (engine.caps.fallback && name === 'winograd');
+  return known && conv.ci >= 8 && conv.co * axes[0].taps >= 48 && positions >= 1024;
 }
