@@ -84,7 +84,7 @@ const script = `
 const own = (k) => COLOURS[k % COLOURS.length];
 groups.forEach(({ items, unit, columns, gains }, i) => {
   const shown = items.map((_, j) => j).filter((j) => columns.some((c) => c.values[j] != null));
-  if (shown.length > 80) document.getElementById('rate' + i).remove(); // no room for their names: the table has them
+  if (shown.length > 100) document.getElementById('rate' + i).remove(); // no room for their names: the table has them
   else if (shown.length <= 8) groupedBars('rate' + i, {
     title: unit, groups: shown.map((j) => items[j]), height: 280,
     series: columns.map((c, k) => ({ label: c.label, colour: own(k), values: shown.map((j) => c.values[j]) })),

@@ -1,3 +1,4 @@
+import { size as count } from '../engine/tensor.ts';
 import type { ConvBench, ConvRow } from './conv.ts';
 import type { Pass, Setting } from './conv-count.ts';
 import { margin, milliseconds, number, percent, times } from './format.ts';
@@ -24,7 +25,8 @@ export function headline({ comparisons, rows }: ConvBench): string {
   const training = comparisons.filter((c) => c.pass === 'training');
   const best = (c: (typeof training)[number]) => Math.max(c.obtained, c.obtainedFused ?? 0);
   const wins = training.filter((c) => best(c) > 1).length;
-  const largest = training.reduce((a, b) => (a.fullMs >= b.fullMs ? a : b));
+  const weight = ({ channels, size, k }: Setting) => channels ** 2 * count(size) * k ** 3;
+  const largest = training.reduce((a, b) => (weight(a) > weight(b) ? a : b));
   const doubt = quantile(
     rows.map((row) => row.margin),
     0.5,
