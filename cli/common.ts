@@ -8,6 +8,7 @@ import { Engine } from '../engine/engine.ts';
 import { shapeText, UsageError } from '../engine/errors.ts';
 import type { Shape } from '../engine/tensor.ts';
 import { rememberedChoices } from '../io/choices.ts';
+import { commandLine } from '../io/command-line.ts';
 import { projectFolder } from '../io/folders.ts';
 import { type DeviceChoice, nodeGpu } from '../io/gpu.ts';
 import { toJson } from '../io/json.ts';
@@ -63,10 +64,7 @@ export function note(line: string): void {
 
 /** What was typed, so that it can be typed again, and which sources ran. */
 export const origin = (): { command: string; commit: string } => {
-  const words = process.argv
-    .slice(2)
-    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`));
-  return { command: ['npx subpixel', ...words].join(' '), commit: commit() ?? 'unknown' };
+  return { command: commandLine(...process.argv.slice(2)), commit: commit() ?? 'unknown' };
 };
 
 /** One line on what was computed: "conv2d: input (1, 3, 8, 8), weight (4, 3, 3, 3) -> y (1, 4, 6, 6) in 12 ms on ...: y.safetensors". */

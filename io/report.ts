@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import { leaves } from '../train/overrides.ts';
 import { besideBicubic, counted } from '../train/words.ts';
 import { writeFileAtomic } from './atomic.ts';
+import { commandLine, optionsFor } from './command-line.ts';
 import { htmlPage, tableHtml, text } from './page.ts';
 import type { Metric, RunFolder } from './run-folder.ts';
 import type { RunInfo } from './run-info.ts';
@@ -48,7 +49,7 @@ ${figures.join('\n')}
 <h2>Run</h2>
 ${tableHtml(run(info, metrics, parameters))}
 <h2>To do it again</h2>
-<pre>${text(commands(info, folder).join('\n'))}</pre>
+<pre>${text(commands(info, folder, metrics).join('\n'))}</pre>
 <h2>Machine</h2>
 ${tableHtml(machine(info))}
 <details><summary>Settings</summary>
@@ -94,7 +95,7 @@ function run({ history, weights, recipe }: RunInfo, metrics: readonly Metric[], 
   return [
     ['network', `${recipe.net.name}, ${parameters.toLocaleString('en')} parameters`],
     ['iterations', `${metrics.at(-1)?.iteration ?? 0} of ${recipe.iterations}`],
-    ['training time', `${trainingTime(metrics)}, validation and reading of clips left out`],
+    ['training time', trainingTime(metrics)],
     ['started from', weights ? `the weights in ${basename(weights.path)} (${weights.digest})` : `seed ${recipe.seed}`],
     ['commit', commit],
   ];
@@ -108,14 +109,30 @@ function trainingTime(metrics: readonly Metric[]): string {
     if (metric.rate > 0) seconds += (metric.iteration - before) / metric.rate;
     before = metric.iteration;
   }
+  if (seconds === 0) return 'too short to be measured';
   const minutes = Math.floor(seconds / 60);
-  return `about ${minutes > 0 ? `${minutes} min ` : ''}${Math.round(seconds % 60)} s`;
+  return `about ${minutes > 0 ? `${minutes} min ` : ''}${Math.round(seconds % 60)} s, without validation and reading of clips`;
 }
 
-function commands({ history, recipe }: RunInfo, folder: RunFolder): string[] {
+function commands({ history, recipe, data, demo }: RunInfo, folder: RunFolder, metrics: readonly Metric[]): string[] {
   const legs = history.map(({ command, from }) => (from > 0 ? `${command}   # from iteration ${from} on` : command));
-  const use = `npx subpixel upscale my.mp4 -o my-large.mp4 --net ${recipe.net.name}`;
-  return [...legs, `${use} --weights ${folder.file('weights.safetensors')}   # to use it`];
+  const weights = ['--weights', folder.file('weights.safetensors')];
+  const use = commandLine('upscale', 'my.mp4', '-o', 'my-large.mp4', '--net', recipe.net.name, ...weights);
+  if (!demo) return [...legs, `${use}   # to use it`];
+  // How many iterations a demo has time for depends on the machine.
+  const done = metrics.at(-1)?.iteration ?? 0;
+  const early = done < recipe.iterations ? ['--stop-after', String(done)] : [];
+  const same = commandLine(
+    'train',
+    recipe.name,
+    '--data',
+    ...data,
+    '--out',
+    'runs/again',
+    ...optionsFor(recipe),
+    ...early,
+  );
+  return [...legs, `${same}   # the same training, whatever the machine's speed`, `${use}   # to use it`];
 }
 
 function machine({ device }: RunInfo): [string, string][] {

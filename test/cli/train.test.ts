@@ -162,6 +162,9 @@ describe('demo', () => {
     expect(report).toContain('Frame 18, the middle of these');
     expect(report).toMatch(/<td>network<\/td><td>fstrn, [\d,]+ parameters<\/td>/);
     expect(report).toContain(`npx subpixel demo ${clip} --quick --out ${out}`);
+    const [, again] = /npx subpixel (train fstrn-small .*) {3}# the same training/.exec(report)!;
+    expect((await cli.run(...again.replace('runs/again', cli.path('again')).split(' '))).code).toBe(0);
+    expect(checkpoint('again').equals(checkpoint('demo'))).toBe(true);
     const second = await cli.json('demo', clip, '--quick', '--out', out);
     expect(second).toMatchObject({
       frames: 4,
