@@ -146,6 +146,7 @@ const conv3d: OpCase[] = [
   conv('conv3d', '64 to 64', [1, 64, 2, 5, 4], [64, 64, 3, 3, 3], { padding: 1 }),
   conv('conv3d', '33 to 8', [1, 33, 3, 4, 7], [8, 33, 3, 1, 3], { padding: [1, 0, 1] }),
   conv('conv3d', '3 to 13', [2, 3, 3, 5, 7], [13, 3, 3, 3, 3], { padding: 1 }),
+  conv('conv3d', '29 to 3', [2, 29, 3, 4, 7], [3, 29, 3, 3, 3], { padding: [1, 0, 2] }),
   conv('conv3d', '64 to 1', [1, 64, 3, 5, 7], [1, 64, 3, 3, 3], { padding: 1 }),
   conv('conv3d', 'over 256 positions', [1, 3, 5, 9, 8], [6, 3, 3, 3, 3], { padding: 1 }),
   conv('conv3d', '5x100x100, 4 to 5', [1, 4, 5, 100, 100], [5, 4, 3, 3, 3], { padding: 1 }, large),

@@ -9,6 +9,7 @@ import { matrix } from './variants/matrix.ts';
 import { rows } from './variants/rows.ts';
 import { strip } from './variants/strip.ts';
 import { subgroup } from './variants/subgroup.ts';
+import { taps } from './variants/taps.ts';
 import { tiled } from './variants/tiled.ts';
 import { winograd, winogradTiled } from './variants/winograd.ts';
 
@@ -16,6 +17,7 @@ import { winograd, winogradTiled } from './variants/winograd.ts';
 export const variants: readonly GatherVariant[] = [
   winograd,
   winogradTiled,
+  taps,
   strip,
   subgroup,
   rows,
