@@ -24,13 +24,16 @@ struct Geometry {
 @group(0) @binding(0) var<uniform> g: Geometry;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read> ws: array<vec4f>;       // K·K taps, CI4·4, CO4
-@group(0) @binding(3) var<storage, read> bias_s: array<vec4f>;
-@group(0) @binding(4) var<storage, read> wt: array<vec4f>;       // K taps, CO4·4, CO4
-@group(0) @binding(5) var<storage, read> bias_t: array<vec4f>;
-@group(0) @binding(6) var<storage, read> slope: array<vec4f>;
-@group(0) @binding(7) var<storage, read> residual: array<vec4f>;
-@group(0) @binding(8) var<storage, read_write> out: array<vec4f>;
-@group(0) @binding(9) var<storage, read_write> middle: array<vec4f>;
+@group(0) @binding(3) var<storage, read> wt: array<vec4f>;       // K taps, CO4·4, CO4
+@group(0) @binding(4) var<storage, read> bias: array<vec4f>;     // of ws, then of wt: those that there are
+@group(0) @binding(5) var<storage, read> slope: array<vec4f>;
+@group(0) @binding(6) var<storage, read> residual: array<vec4f>;
+@group(0) @binding(7) var<storage, read_write> out: array<vec4f>;
+@group(0) @binding(8) var<storage, read_write> middle: array<vec4f>;
+// Of `join` alone: a kernel has eight buffers on every device, not nine.
+@group(0) @binding(9) var<storage, read> bias_s: array<vec4f>;
+@group(0) @binding(10) var<storage, read> bias_t: array<vec4f>;
+@group(0) @binding(11) var<storage, read_write> joined: array<vec4f>;
 const E = i32(K / 2u);
 const P = REGS * LC;
 
@@ -47,6 +50,13 @@ fn divide(a: i32, b: i32) -> i32 {
   q += i32(f32(a - q * b) * inverse);
   let rest = a - q * b;
   return q + select(0, 1, rest >= b) - select(0, 1, rest < 0);
+}
+
+// Both biases one after the other.
+@compute @workgroup_size(64)
+fn join(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= 2u * CO4) { return; }
+  if (id.x < CO4) { joined[id.x] = bias_s[id.x]; } else { joined[id.x] = bias_t[id.x - CO4]; }
 }
 
 @compute @workgroup_size(8)
@@ -71,9 +81,9 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
   var frames: array<array<vec4f, P>, K>;
   var sums: array<vec4f, P>;
   for (var t = 0; t < g.src.x + E; t++) {
-    var bias = vec4f();
-    if (BIAS_S) { bias = bias_s[o]; }
-    for (var p = 0u; p < P; p++) { sums[p] = bias; }
+    var initial = vec4f();
+    if (BIAS_S) { initial = bias[o]; }
+    for (var p = 0u; p < P; p++) { sums[p] = initial; }
     for (var tap = 0; tap < select(0, g.k * g.k, t < g.src.x); tap++) {
       let shift = vec2i(tap / g.k, tap % g.k);
       let step = t * area + shift.x * g.src.z + shift.y;
@@ -115,9 +125,9 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     }
     if (t < E) { continue; }
 
-    bias = vec4f();
-    if (BIAS_T) { bias = bias_t[o]; }
-    for (var p = 0u; p < P; p++) { sums[p] = bias; }
+    initial = vec4f();
+    if (BIAS_T) { initial = bias[o + select(0u, CO4, BIAS_S)]; }
+    for (var p = 0u; p < P; p++) { sums[p] = initial; }
     for (var tap = 0; tap < g.k; tap++) {
       let d = t - 2 * E + tap;
       for (var c4 = 0u; c4 < select(0u, CO4, d >= 0 && d < g.src.x); c4++) {
