@@ -10,6 +10,7 @@ import { type Showcase, writeShowcase } from '../io/showcase.ts';
 import { openRun, type RunRequest, type TrainingRun, train } from '../io/training-run.ts';
 import { measureRate } from '../train/rate.ts';
 import { type Recipe, recipeNamed } from '../train/recipes.ts';
+import { protocolFor } from '../train/validation.ts';
 import { besideBicubic, counted } from '../train/words.ts';
 import { type CommonOptions, colours, exitCode, note, openEngine, origin, report, shared, table } from './common.ts';
 import { clock, startProgress } from './progress.ts';
@@ -101,42 +102,48 @@ async function trained(request: RunRequest, deadline: number): Promise<TrainingR
 
 /** The report, the table, and what lies where. */
 async function conclude(
-  { folder, info, trainer, footage }: TrainingRun,
-  { width, height, start, shown, ours, bicubic, picture }: Shown,
+  run: TrainingRun,
+  shown: Shown,
   { options, origin, seconds }: { options: DemoOptions; origin: string; seconds: number },
 ): Promise<void> {
-  const { recipe, iteration, net } = trainer;
-  const rows = scoreTable(recipe.name, { ours, bicubic });
-  const gain = ours.psnr - bicubic.psnr;
-  const clip = basename(info.data[0]);
-  const range = `frames ${start} to ${start + ours.frames - 1} of ${clip}`;
-  const what = `${counted(ours.frames, 'held-out frame')} of ${clip}, ${width}x${height}, x${net.config.scale}, Y, 8 pixels of border left out`;
-  const caption = `The table: means over ${range}, which were never trained on: whole pictures of ${width}x${height}, Y, 8 pixels of border left out. `;
-  const parameters = net.parameterCount();
-  const trained = `Trained on ${counted(footage.training[0].frames.length, 'frame')} before them. The whole demo took ${clock(seconds)} minutes.`;
+  const { ours, bicubic } = shown;
+  const { recipe, iteration, net } = run.trainer;
+  const rows = scoreTable(recipe.name, shown);
+  const clip = basename(run.info.data[0]);
+  const trained = counted(run.footage.training[0].frames.length, 'frame');
   await writeReport(
-    folder,
-    info,
-    { parameters },
+    run.folder,
+    run.info,
+    { parameters: net.parameterCount() },
     {
       title: 'subpixel: demo',
-      summary: `${counted(iteration, 'iteration')} of ${recipe.name}: ${besideBicubic(gain)} on frames that it never saw.`,
-      notes: [`${origin}. ${trained}`],
-      table: { caption, rows },
-      pictures: [
-        {
-          caption: `Frame ${shown}, the middle of these: low resolution, bicubic, the network, the truth. The labels give the PSNR of this frame alone.`,
-          path: picture,
-        },
-      ],
+      summary: `${counted(iteration, 'iteration')} of ${recipe.name}: ${besideBicubic(ours.psnr - bicubic.psnr)} on frames that it never saw.`,
+      notes: [`${origin}. Trained on ${trained} before those below. The whole demo took ${clock(seconds)} minutes.`],
+      table: { caption: tableCaption(run, shown, clip), rows },
+      pictures: [{ caption: pictureCaption(shown), path: shown.picture }],
     },
   );
   const files = ['before-after.png', 'upscaled.mp4', 'report.html', 'checkpoint.safetensors', 'weights.safetensors'];
-  const scores = { bicubic: pick(bicubic), ours: pick(ours), gain };
+  const scores = { bicubic: pick(bicubic), ours: pick(ours), gain: ours.psnr - bicubic.psnr };
   const result = { out: resolve(options.out), frames: ours.frames, iterations: iteration, ...scores, files, seconds };
+  const what = `${counted(ours.frames, 'held-out frame')} of ${clip}, x${net.config.scale}, ${protocolText(shown)}`;
   const lines = [`\n${what}`, table(rows), '', ...files.map((name) => join(options.out, name))];
   report(options, result, () => [...lines, `\ndone in ${clock(seconds)} minutes`].join('\n'));
 }
+
+const protocolText = ({ width, height }: Shown): string =>
+  `${width}x${height}, Y, ${protocolFor({ width, height }).border[0]} pixels of border left out`;
+
+function tableCaption({ footage }: TrainingRun, shown: Shown, clip: string): string {
+  const { start, ours } = shown;
+  const range = `${start} to ${start + ours.frames - 1} of ${clip}`;
+  const all = footage.heldOut[0].frames.length;
+  return `The table: means over ${ours.frames} of the ${counted(all, 'held-out frame')} (${range}), ${protocolText(shown)}.`;
+}
+
+const pictureCaption = ({ shown }: Shown): string =>
+  `Frame ${shown}, the middle of these: low resolution, bicubic, the network, the truth. ` +
+  'The labels give the PSNR of this frame alone.';
 
 /** fstrn-small with as many iterations as the plan has, or as the machine has time for; crops no larger than the clip. */
 async function planned(

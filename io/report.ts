@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
-import { basename } from 'node:path';
+import { basename, relative } from 'node:path';
 import { leaves } from '../train/overrides.ts';
 import { besideBicubic, counted } from '../train/words.ts';
 import { writeFileAtomic } from './atomic.ts';
@@ -115,24 +115,27 @@ function trainingTime(metrics: readonly Metric[]): string {
 }
 
 function commands({ history, recipe, data, demo }: RunInfo, folder: RunFolder, metrics: readonly Metric[]): string[] {
-  const legs = history.map(({ command, from }) => (from > 0 ? `${command}   # from iteration ${from} on` : command));
+  const legs = history.flatMap(({ command, from }) =>
+    from > 0 ? [`# from iteration ${from} on:`, command] : [command],
+  );
   const weights = ['--weights', folder.file('weights.safetensors')];
   const use = commandLine('upscale', 'my.mp4', '-o', 'my-large.mp4', '--net', recipe.net.name, ...weights);
-  if (!demo) return [...legs, `${use}   # to use it`];
-  // How many iterations a demo has time for depends on the machine.
+  const using = ['# to use what came of it:', use];
+  if (!demo) return [...legs, ...using];
   const done = metrics.at(-1)?.iteration ?? 0;
   const early = done < recipe.iterations ? ['--stop-after', String(done)] : [];
+  const clips = data.map((path) => (relative('', path).startsWith('..') ? path : relative('', path)));
   const same = commandLine(
     'train',
     recipe.name,
     '--data',
-    ...data,
+    ...clips,
     '--out',
     'runs/again',
     ...optionsFor(recipe),
     ...early,
   );
-  return [...legs, `${same}   # the same training, whatever the machine's speed`, `${use}   # to use it`];
+  return [...legs, '# the same training, with as many iterations on a machine of any speed:', same, ...using];
 }
 
 function machine({ device }: RunInfo): [string, string][] {

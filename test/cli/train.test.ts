@@ -97,7 +97,7 @@ test('a finished run says how to go on, and is extended; its weights start anoth
   expect(longer.stderr).toContain('2 iterations were planned, 4 are now; the constant schedule does not depend');
   expect(longer.stderr).toContain('going on at iteration 2 of 4');
   const report = readFileSync(`${out}/report.html`, 'utf8');
-  expect(report).toContain(`npx subpixel train fstrn-small --out ${out} --resume --iters 4   # from iteration 2 on`);
+  expect(report).toContain(`# from iteration 2 on:\nnpx subpixel train fstrn-small --out ${out} --resume --iters 4`);
   const weights = `${out}/weights.safetensors`;
   const tuned = await cli.run(...command('tuned'), '--iters', '2', '--weights', weights);
   expect(tuned).toMatchObject({ code: 0, stderr: expect.stringContaining(`starting from the weights in ${weights}`) });
@@ -158,11 +158,11 @@ describe('demo', () => {
     const all = [...files, 'samples', 'upscaled.mp4', 'weights.safetensors'];
     expect(readdirSync(out).sort()).toEqual(all);
     const report = readFileSync(`${out}/report.html`, 'utf8');
-    expect(report).toContain('means over frames 16 to 19 of waves.mkv');
+    expect(report).toContain('means over 4 of the 4 held-out frames (16 to 19 of waves.mkv)');
     expect(report).toContain('Frame 18, the middle of these');
     expect(report).toMatch(/<td>network<\/td><td>fstrn, [\d,]+ parameters<\/td>/);
     expect(report).toContain(`npx subpixel demo ${clip} --quick --out ${out}`);
-    const [, again] = /npx subpixel (train fstrn-small .*) {3}# the same training/.exec(report)!;
+    const [, again] = /# the same training.*\nnpx subpixel (train fstrn-small .*)\n/.exec(report)!;
     expect((await cli.run(...again.replace('runs/again', cli.path('again')).split(' '))).code).toBe(0);
     expect(checkpoint('again').equals(checkpoint('demo'))).toBe(true);
     const second = await cli.json('demo', clip, '--quick', '--out', out);

@@ -164,7 +164,7 @@ describe('a finished run is extended', () => {
       { from: 0, iterations: 10, commit: 'abc' },
       { from: 10, iterations: 20 },
     ]);
-    expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('from iteration 10 on');
+    expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('# from iteration 10 on:');
   });
 
   test('a cosine is recomputed from the new total', async () => {
