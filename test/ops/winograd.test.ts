@@ -6,8 +6,14 @@ import { Guard } from './guard.ts';
 import { answer, questionOf, run } from './judge.ts';
 import { expectRight, useEngine } from './walk.ts';
 
-// Winograd's convolution is asked for by name: by itself it leaves small inputs to the direct kernels. Its rounding stays
-// inside the tolerance of all convolutions, 8 units of 2⁻²⁴·Σ|terms|.
+// Winograd's convolution is asked for by name: by itself it leaves small inputs and few channels to the direct kernels.
+
+/**
+ * Units of 2⁻²⁴·Σ|terms|. What is rounded are sums over a whole tile, of which parts cancel. Where padding leaves an output
+ * one tap, its tile holds up to 4 times the terms in each axis: y₀ = d₂·g₂ comes of d₂·g₀ and twice d₂·(g₀ + g₁ + g₂)/2. With
+ * a few channels this shows, in the corners; over many the roundings average out, and the usual 8 units hold.
+ */
+const TOLERANCE = 16;
 
 const engine = useEngine();
 afterEach(() => {
@@ -34,6 +40,7 @@ const cases: OpCase[] = [
   conv('odd sizes and channels', [2, 5, 7, 9], [6, 5, 3, 3]),
   conv('one pixel', [1, 5, 1, 1], [5, 5, 3, 3]),
   conv('no padding', [1, 8, 8, 6], [8, 8, 3, 3], { padding: 0 }),
+  conv('single taps in the corners', [2, 2, 4, 5, 4], [3, 2, 3, 3, 3], { padding: 0 }),
   conv('padding beyond the filter', [1, 6, 5, 3], [5, 6, 3, 3], { padding: 3 }),
   conv('in several parts', [2, 17, 36, 100], [18, 17, 3, 3]),
   conv('three lanes of four', [1, 12, 9, 5], [11, 12, 3, 3]),
@@ -50,6 +57,9 @@ const cases: OpCase[] = [
   },
 ];
 
+/** More than a handful, as where it is chosen by itself. */
+const manyChannels = ({ inputs }: OpCase): boolean => Math.min(...inputs.weight.slice(0, 2)) >= 8;
+
 /** For GPUs; its geometry is that of the other. */
 const tiledCases = ['odd sizes and channels', 'in several parts', '3x3x3', 'everything fused'];
 
@@ -63,7 +73,7 @@ describe('Winograd F(2x2, 3x3)', () => {
         using guard = new Guard(engine());
         const got = await run(engine(), question);
         expect(await guard.check(), 'written behind blocks of so many bytes').toEqual([]);
-        expectRight(got, answer(question), question);
+        expectRight(got, answer(question), question, manyChannels(test) ? 8 : TOLERANCE);
       });
     }
   }
