@@ -139,7 +139,7 @@ function ourColumn(result: Ours, file: string): Column {
         processor: device.processor,
         commit: commit ?? '',
       },
-      ...{ date: date.slice(0, 10), node, clock: device.clock, command: `subpixel ${command}` },
+      ...{ date: date.slice(0, 10), node, clock: device.clock, command },
       peak: `${gflops.toFixed(0)} GFLOP/s, ${Math.max(copyGbs, readGbs).toFixed(0)} GB/s`,
     },
   };

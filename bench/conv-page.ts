@@ -58,7 +58,7 @@ ${tableHtml([
   ],
 ])}
 <pre>git checkout ${text(commit?.replace('+', '') ?? 'main')} &amp;&amp; npm run setup
-npx subpixel ${text(command)}</pre>
+${text(command)}</pre>
 <style>${style}</style>`;
   const data = {
     comparisons: found.comparisons.map((c) => ({ ...c, name: settingName(c), lines: explain(c) })),

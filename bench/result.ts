@@ -26,10 +26,11 @@ export interface Origin {
   /** ISO 8601. */
   readonly date: string;
   readonly node: string;
-  /** What repeats it, after `npx subpixel`. */
+  /** What repeats it, a forced kernel variant included. */
   readonly command: string;
 }
 
+/** @param command what was asked of the command line */
 export function originOf(engine: Engine, peak: Peak, command: string): Origin {
   const { description, vendor, fallback, timestamps } = engine.caps;
   const [first] = cpus();
@@ -47,7 +48,7 @@ export function originOf(engine: Engine, peak: Peak, command: string): Origin {
     commit: commit(),
     date: new Date().toISOString(),
     node: process.versions.node,
-    command,
+    command: `${process.env.KERNEL ? `KERNEL=${process.env.KERNEL} ` : ''}npx subpixel ${command}`,
   };
 }
 
