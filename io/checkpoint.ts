@@ -27,13 +27,29 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
   }
   const recipe = json<Recipe>(path, file, 'recipe');
   const progress = json<Progress>(path, file, 'progress');
-  const { iteration, noise, sampler, schedule, kernels, recent, window } = progress;
-  const whole = [iteration, noise].every((n) => Number.isSafeInteger(n) && n >= 0);
-  const there = sampler && schedule && kernels && Array.isArray(recent) && Array.isArray(window) && recipe.net;
-  if (!whole || !there) {
-    throw new FormatError(`${path}: its metadata is not that of a checkpoint`);
-  }
+  const damaged = damagedPart(recipe, progress);
+  if (damaged) throw new FormatError(`${path}: its metadata is not that of a checkpoint: ${damaged}`);
   return { recipe, progress, tensors: stateDict(path, file.tensors) };
+}
+
+/** The first part of a checkpoint's metadata that cannot be what a run wrote. */
+function damagedPart(recipe: Recipe, progress: Progress): string | undefined {
+  const count = (n: unknown) => Number.isSafeInteger(n) && (n as number) >= 0;
+  const numbers = (v: unknown, ...keys: string[]) =>
+    typeof v === 'object' && v !== null && Object.values(v).every(Number.isFinite) && keys.every((key) => key in v);
+  const names = (v: unknown) => Array.isArray(v) && v.every((name) => typeof name === 'string');
+  const { iteration, noise, sampler, schedule, kernels, recent, window } = progress;
+  const sound: Record<string, boolean> = {
+    recipe: typeof recipe.net === 'object' && recipe.net !== null,
+    iteration: count(iteration),
+    noise: count(noise),
+    sampler: numbers(sampler, 'seed', 'stream', 'position'),
+    schedule: numbers(schedule, ...(recipe.schedule?.name === 'plateau' ? ['lr', 'best', 'waited'] : [])),
+    recent: Array.isArray(recent) && numbers(recent),
+    window: Array.isArray(window) && window.length === 2 && numbers(window),
+    kernels: typeof kernels === 'object' && kernels !== null && Object.values(kernels).every(names),
+  };
+  return Object.keys(sound).find((part) => !sound[part]);
 }
 
 /** The network alone: averaged weights where the run averages. Metadata names the net and all its settings. */

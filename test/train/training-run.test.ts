@@ -283,6 +283,32 @@ describe('resuming', () => {
     await expect(resume()).rejects.toThrow('found the weights of a network');
   });
 
+  test('a checkpoint with damaged metadata is told by file and part', async () => {
+    await train(await open([...twenty, 'schedule.name=plateau']), {}, { stopAfter: 1 });
+    const { tensors, metadata } = await readSafetensors(checkpoint());
+    const parts: [string, unknown][] = [
+      ...([
+        ['iteration', -1],
+        ['noise', null],
+        ['sampler', {}],
+        ['schedule', { lr: 'NaN' }],
+      ] as [string, unknown][]),
+      ...([
+        ['schedule', {}],
+        ['recent', [null]],
+        ['window', [0]],
+        ['kernels', { conv: 3 }],
+      ] as [string, unknown][]),
+    ];
+    for (const [part, value] of parts) {
+      const progress = JSON.stringify({ ...JSON.parse(metadata.progress), [part]: value });
+      await writeSafetensors(checkpoint(), tensors, { ...metadata, progress });
+      await expect(resume()).rejects.toThrow(`${checkpoint()}: its metadata is not that of a checkpoint: ${part}`);
+    }
+    await writeSafetensors(checkpoint(), tensors, metadata);
+    expect((await resume()).trainer.iteration).toBe(1);
+  });
+
   test('a damaged or hostile recipe.json is told by file and key', async () => {
     await train(await open(twenty), {}, { stopAfter: 1 });
     const path = join(out, 'recipe.json');
