@@ -26,10 +26,10 @@ struct Geometry {
 @group(0) @binding(4) var<storage, read_write> u: array<vec4f>;          // depth taps, 16, CI4·4, CO4
 @group(0) @binding(5) var<storage, read_write> v: array<vec4f>;          // 16, D, rows, tiles of a row, CI4
 
-fn load(i: u32, c4: u32) -> vec4f {
-  let value = x[i];
-  if (SLOPES == 0u) { return value; }
-  return value * select(select(vec4f(slope[0].x), slope[c4], SLOPES == 1u), vec4f(1.0), value > vec4f());
+// What the PReLU of x multiplies values below zero with.
+fn slopes(c4: u32) -> vec4f {
+  if (SLOPES == 0u) { return vec4f(1.0); }
+  return select(vec4f(slope[0].x), slope[c4], SLOPES == 1u);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -73,13 +73,15 @@ fn input_transform(@builtin(global_invocation_id) id: vec3u) {
   let h = (r - n * g.tiles.x) * 2 + g.off.y;
   let w0 = i32(column) * 2 + g.off.z;
   let plane = (n * g.src.x + i32(id.z)) * g.src.y;
+  let leak = slopes(c4);
   var rows: array<vec4f, 16u * ACROSS>;   // d·B
   for (var b = 0u; b < 4u; b++) {
     var d: array<vec4f, 2u * ACROSS + 2u>;
     for (var c = 0u; c < 2u * ACROSS + 2u; c++) {
       let at = vec2i(h + i32(b), w0 + i32(c));
       d[c] = vec4f();
-      if (all(at >= vec2i()) && all(at < g.src.yz)) { d[c] = load(u32((plane + at.x) * g.src.z + at.y) * CI4 + c4, c4); }
+      if (all(at >= vec2i()) && all(at < g.src.yz)) { d[c] = x[u32((plane + at.x) * g.src.z + at.y) * CI4 + c4]; }
+      if (SLOPES != 0u) { d[c] *= select(leak, vec4f(1.0), d[c] > vec4f()); }
     }
     for (var t = 0u; t < ACROSS; t++) {
       let i = 16u * t + 4u * b;
