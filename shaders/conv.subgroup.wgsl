@@ -3,6 +3,7 @@
 // along channels, 8/LC along positions, and each keeps P = REGS·LC sums in registers. A lane loads the input of REGS
 // positions; a shuffle hands each value to the LC lanes that multiply it. So there is no workgroup memory and no barrier.
 enable subgroups;
+diagnostic(off, subgroup_uniformity);   // count below is uniform, but the compiler takes no vote for that
 alias X = vec4f;          // input channels loaded at a time: vec4f, or f32 where there is one
 const REAL = 4u;          // channels in a vec4 of x: 4, or fewer where x has fewer
 const CI4 = 16u;          // input channels / 4
@@ -95,11 +96,14 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
         let k = g.k.xyz + vec3i(a, b, c) * g.k_step.xyz;
         let tap = u32((k.x * g.kernel.y + k.y) * g.kernel.z + k.z) * CI4 * 4u;
         var at: array<i32, REGS>;
+        var last = -1;
         for (var r = 0u; r < REGS; r++) {
           let v = start[r] + shift;
           at[r] = select(-1, (base[r] + step) * i32(PITCH), all(v >= vec3i()) && all(v < g.src.xyz));
+          last = max(last, at[r]);
         }
-        for (var c4 = 0u; c4 < CI4; c4++) {
+        let count = select(0u, CI4, subgroupAny(last >= 0));   // nothing to do where all meet the padding
+        for (var c4 = 0u; c4 < count; c4++) {
           let leak = slopes(c4);
           var values: array<vec4f, REGS>;
           for (var r = 0u; r < REGS; r++) {
