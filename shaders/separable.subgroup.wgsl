@@ -36,6 +36,13 @@ struct Geometry {
 @group(0) @binding(11) var<storage, read_write> joined: array<vec4f>;
 const E = i32(K / 2u);
 const P = REGS * LC;
+const W_ROWS = LC / 2u;   // of the four rows of weights that a lane needs, those that it loads; others have the rest
+
+// A value that another lane loaded; where all lanes lie along channels, each has its own.
+fn hand(v: vec4f, from_lane: u32) -> vec4f {
+  if (LC == 8u) { return v; }
+  return subgroupShuffle(v, from_lane);
+}
 
 // What the PReLU of x multiplies values below zero with.
 fn slopes(c4: u32) -> vec4f {
@@ -100,11 +107,11 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
           values[r] = value;
           if (SLOPES != 0u) { values[r] *= select(leak, vec4f(1.0), value > vec4f()); }
         }
-        let wi = (u32(tap) * CI4 + c4) * 4u * CO4 + o;
-        let w0 = ws[wi];
-        let w1 = ws[wi + CO4];
-        let w2 = ws[wi + 2u * CO4];
-        let w3 = ws[wi + 3u * CO4];
+        let wi = ((u32(tap) * CI4 + c4) * 4u + lane / LC * W_ROWS) * CO4 + o;
+        let w0 = hand(ws[wi], lane % LC);
+        let w1 = hand(ws[wi + 1u % W_ROWS * CO4], 1u / W_ROWS * LC + lane % LC);
+        let w2 = hand(ws[wi + 2u % W_ROWS * CO4], 2u / W_ROWS * LC + lane % LC);
+        let w3 = hand(ws[wi + 3u % W_ROWS * CO4], 3u / W_ROWS * LC + lane % LC);
         for (var p = 0u; p < P; p++) {
           let v = subgroupShuffle(values[p / LC], mine + p % LC);
           var sum = fma(w0, vec4f(v.x), sums[p]);
@@ -131,11 +138,11 @@ fn forward(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups:
     for (var tap = 0; tap < g.k; tap++) {
       let d = t - 2 * E + tap;
       for (var c4 = 0u; c4 < select(0u, CO4, d >= 0 && d < g.src.x); c4++) {
-        let wi = (u32(tap) * CO4 + c4) * 4u * CO4 + o;
-        let w0 = wt[wi];
-        let w1 = wt[wi + CO4];
-        let w2 = wt[wi + 2u * CO4];
-        let w3 = wt[wi + 3u * CO4];
+        let wi = ((u32(tap) * CO4 + c4) * 4u + lane / LC * W_ROWS) * CO4 + o;
+        let w0 = hand(wt[wi], lane % LC);
+        let w1 = hand(wt[wi + 1u % W_ROWS * CO4], 1u / W_ROWS * LC + lane % LC);
+        let w2 = hand(wt[wi + 2u % W_ROWS * CO4], 2u / W_ROWS * LC + lane % LC);
+        let w3 = hand(wt[wi + 3u % W_ROWS * CO4], 3u / W_ROWS * LC + lane % LC);
         for (var p = 0u; p < P; p++) {
           let v = subgroupShuffle(frames[0][p], mine + c4);
           sums[p] = fma(w3, vec4f(v.w), fma(w2, vec4f(v.z), fma(w1, vec4f(v.y), fma(w0, vec4f(v.x), sums[p]))));
