@@ -60,11 +60,11 @@ export interface MemoryStats {
 const MIN_BLOCK = 256;
 export const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
-/** Sizes in quarter steps between powers of two: at most 25 % of a block is slack, and few distinct sizes exist. */
+/** Sizes in sixteenths between powers of two: at most 6 % of a block is slack, and a network has few distinct sizes. */
 export function sizeClass(bytes: number): number {
   if (bytes <= MIN_BLOCK) return MIN_BLOCK;
-  const quarter = 2 ** (Math.floor(Math.log2(bytes - 1)) - 2);
-  return Math.ceil(bytes / Math.max(quarter, 64)) * Math.max(quarter, 64);
+  const step = Math.max(2 ** (Math.floor(Math.log2(bytes - 1)) - 4), 64);
+  return Math.ceil(bytes / step) * step;
 }
 
 /** Recycles storage buffers by size class and counts what is live. */

@@ -88,7 +88,7 @@ describe('a profile', () => {
   it('of a step holds less than a third more than liveness asks for', async () => {
     const recipe = override(recipes['fstrn-small'], ['data.crop=48', 'data.frames=3']);
     const { memory } = await profileStep(engine, recipe, { batch: 1, roof });
-    expect(explainPeak(memory).ratio).toBeLessThan(1.33); // blocks alone may be a quarter larger than their tensors
+    expect(explainPeak(memory).ratio).toBeLessThan(1.2); // of what liveness needs
   });
 
   it('knows clipping, moving averages and SGD', async () => {
