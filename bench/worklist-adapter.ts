@@ -298,9 +298,8 @@ class ListedFstrn extends Module {
     const first = conv(x, 'lfe', { padding: 1 });
     let t = first;
     for (let i = 0; i < this.item.blocks; i++) {
-      const middle = conv(t, `frb${i}.s`, { padding: [0, 1, 1] }, p[`frb${i}.a`]);
-      t = conv(middle, `frb${i}.t`, { padding: [1, 0, 0] }, undefined, t);
-      scope.release(middle);
+      const [ws, bs, wt, bt] = ['s.w', 's.b', 't.w', 't.b'].map((name) => p[`frb${i}.${name}`]);
+      t = separable_conv3d(t, ws, bs, wt, bt, p[`frb${i}.a`], t);
     }
     t = this.#dropout.forward(prelu(add(t, first), p['grl.a']));
     t = conv(conv(t, 'lsr', { padding: 1 }), 'up', { shuffle: this.item.r });

@@ -146,7 +146,11 @@ function apply<I extends readonly string[], A extends object>(spec: OpSpec<I, A>
   const extra: [name: string, x: Tensor][] = [];
   using scope = engine.scope();
   engine.at.op = spec.name;
-  const y = spec.forward(call.inputs, tape ? { ...context, keep: (name, x) => void extra.push([name, x]) } : context);
+  const keep = (name: string, x: Tensor) => {
+    x.isLeaf = false; // an activation, which the tape may round
+    extra.push([name, x]);
+  };
+  const y = spec.forward(call.inputs, tape ? { ...context, keep } : context);
   engine.at.op = '';
   scope.keep(y);
   if (tape) {

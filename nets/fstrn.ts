@@ -13,6 +13,7 @@ import { type Build, chain, Module } from '../engine/nn/module.ts';
 import { add } from '../engine/ops/binary.ts';
 import { imresize } from '../engine/ops/imresize.ts';
 import { interpolate } from '../engine/ops/interpolate.ts';
+import { separable_conv3d } from '../engine/ops/separable_conv3d.ts';
 import { leaky_relu } from '../engine/ops/unary.ts';
 import type { Tensor } from '../engine/tensor.ts';
 
@@ -77,9 +78,8 @@ class SeparableBlock extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    using scope = x.engine.scope();
-    const middle = this.spatial.fused(x, { slope: this.prelu.weight });
-    return scope.keep(this.temporal.fused(middle, { residual: x }));
+    const { spatial, temporal, prelu } = this;
+    return separable_conv3d(x, spatial.weight, spatial.bias, temporal.weight, temporal.bias, prelu.weight, x);
   }
 }
 
