@@ -1,6 +1,6 @@
 import { cpus } from 'node:os';
 import type { Engine } from '../engine/engine.ts';
-import type { Choices } from '../engine/knobs.ts';
+import { type Choices, knobsText } from '../engine/knobs.ts';
 import { commit } from './measure.ts';
 import type { Peak } from './peak.ts';
 
@@ -48,7 +48,7 @@ export function originOf(engine: Engine, peak: Peak, command: string): Origin {
     commit: commit(),
     date: new Date().toISOString(),
     node: process.versions.node,
-    command: `${process.env.KERNEL ? `KERNEL=${process.env.KERNEL} ` : ''}npx subpixel ${command}`,
+    command: `${knobsText()}npx subpixel ${command}`,
   };
 }
 

@@ -22,6 +22,7 @@ import { Adam } from '../engine/optim/adam.ts';
 import { Random } from '../engine/random.ts';
 import { Replay } from '../engine/replay.ts';
 import { size, type Tensor } from '../engine/tensor.ts';
+import { rememberedChoices } from '../io/choices.ts';
 import { nodeGpu } from '../io/gpu.ts';
 
 interface Item {
@@ -51,6 +52,7 @@ type Task = { run(): Promise<void>; outputs(): Promise<Output[]>; dispose(): voi
 
 readKnobs(process.env);
 export const engine = await Engine.create((await nodeGpu('auto')).adapter);
+engine.choices = await rememberedChoices(engine, 'work list');
 export const info = { adapter: engine.caps.description, vendor: engine.caps.vendor, fallback: engine.caps.fallback };
 
 /** Uniform [-scale/2, scale/2), a pure function of seed and index: the inputs that every engine on the list gets. */
@@ -85,8 +87,10 @@ class Repeated<T extends Tensor | undefined> {
 
   async run(): Promise<void> {
     if (this.#replay) this.#replay.run();
-    else if (this.#warm) this.#replay = Replay.capture(engine, this.work);
-    else this.work()?.release();
+    else if (this.#warm) {
+      engine.memory.trim();
+      this.#replay = Replay.capture(engine, this.work);
+    } else this.work()?.release();
     this.#warm = true;
     await engine.finish();
   }

@@ -6,6 +6,7 @@ import pc from 'picocolors';
 import { commit } from '../bench/measure.ts';
 import { Engine } from '../engine/engine.ts';
 import { shapeText, UsageError } from '../engine/errors.ts';
+import { knobsText } from '../engine/knobs.ts';
 import type { Shape } from '../engine/tensor.ts';
 import { rememberedChoices } from '../io/choices.ts';
 import { commandLine } from '../io/command-line.ts';
@@ -64,7 +65,7 @@ export function note(line: string): void {
 
 /** What was typed, so that it can be typed again, and which sources ran. */
 export const origin = (): { command: string; commit: string } => {
-  return { command: commandLine(...process.argv.slice(2)), commit: commit() ?? 'unknown' };
+  return { command: knobsText() + commandLine(...process.argv.slice(2)), commit: commit() ?? 'unknown' };
 };
 
 /** One line on what was computed: "conv2d: input (1, 3, 8, 8), weight (4, 3, 3, 3) -> y (1, 4, 6, 6) in 12 ms on ...: y.safetensors". */

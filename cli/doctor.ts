@@ -4,8 +4,8 @@ import { commit } from '../bench/measure.ts';
 import { measurePeak } from '../bench/peak.ts';
 import { Engine } from '../engine/engine.ts';
 import { NoAdapterError, SubpixelError } from '../engine/errors.ts';
-import { variants as gather } from '../engine/kernels/conv/gather.ts';
-import { variants as correlate } from '../engine/kernels/conv/weight-gradient.ts';
+import { gatherVariants } from '../engine/kernels/conv/gather.ts';
+import { correlateVariants } from '../engine/kernels/conv/weight-gradient.ts';
 import { type Choices, knobs } from '../engine/knobs.ts';
 import { choicesFile, rememberedChoices } from '../io/choices.ts';
 import { findFfmpeg, runFfmpeg } from '../io/ffmpeg.ts';
@@ -63,13 +63,14 @@ async function adapterFacts(options: CommonOptions) {
     },
     limits,
     peak,
-    kernels: { order: kernelOrder(preferred), ...kernelChoices(preferred) },
+    kernels: { order: kernelOrder(preferred), ...kernelChoices(engine, preferred) },
   };
 }
 
 /** Among the variants of a family that can do a shape the first runs; `subpixel profile` shows which. KERNEL forces one. */
-function kernelChoices(measured: Choices): Record<string, readonly string[]> {
-  const builtIn = { conv: gather.map(({ name }) => name), conv_dw: correlate.map(({ name }) => name) };
+function kernelChoices(engine: Engine, measured: Choices): Record<string, readonly string[]> {
+  const names = (variants: readonly { name: string }[]) => variants.map(({ name }) => name);
+  const builtIn = { conv: names(gatherVariants(engine)), conv_dw: names(correlateVariants(engine)) };
   return { ...builtIn, ...measured };
 }
 

@@ -58,7 +58,7 @@ export class Tape {
   #hold(x: Tensor): Held {
     if (this.options.activations !== 'f16' || x.isLeaf || x.bytes < LEAST_HALF) return x.retain();
     const known = this.#halves.get(x);
-    if (known) return known.retain();
+    if (known && !known.released) return known.retain();
     const half = new Half(x);
     this.#halves.set(x, half);
     return half;
@@ -112,7 +112,9 @@ export class Tape {
       const compute = gradients[name];
       if (!compute) throw new SubpixelError(`${node.name} has no gradient with respect to ${name}`);
       const before = grads.get(input);
-      const g = compute(before || input.grad ? undefined : input.gradHome);
+      const home = before ? undefined : input.freeGradHome;
+      const g = compute(home);
+      if (home && g === home) input.gradHomeTaken = true;
       grads.set(input, (before ? accumulate(before, g) : g).retain());
       before?.release();
     }
@@ -130,7 +132,9 @@ export class Tape {
 /** What becomes a leaf's gradient: added to the one before, in the place kept for it, in memory that is nobody else's. */
 function settle(leaf: Tensor, grad: Tensor, taken: ReadonlySet<Storage>): Tensor {
   const { grad: before, gradHome: home } = leaf;
+  if (before && grad === home) return addInto(grad, before);
   if (before) return before === home ? addInto(before, grad) : accumulate(before, grad);
   if (grad === home) return grad;
-  return home || taken.has(grad.storage) ? copy(grad, home) : grad;
+  const place = leaf.freeGradHome;
+  return place || taken.has(grad.storage) ? copy(grad, place) : grad;
 }

@@ -85,6 +85,8 @@ export class Commands {
   /** Recordings that may be played. Their pages outlive the slots' oblivion. */
   #recordings = new Set<Recording>();
   #recording: Recording | undefined;
+  /** Dispatches of a step being captured wait, with uniforms that replays rewrite. */
+  #varyingPending = false;
   #usedInPage = PAGE_SLOTS;
 
   #profile: Profile | undefined;
@@ -149,6 +151,8 @@ export class Commands {
 
   /** Runs a recording again, in one submit. Its buffers hold what was last written into them. */
   play(recording: Recording): void {
+    if (this.#recording) throw new SubpixelError('a captured step cannot replay another one');
+    if (this.#varyingPending) this.submit(); // or what was captured would read the new values
     for (const [varying, { kernel, page, offset }] of recording.varying) {
       varying.refresh();
       this.device.gpu.queue.writeBuffer(page, offset, kernel.packUniforms(varying.current));
@@ -195,6 +199,7 @@ export class Commands {
     this.#encoder = undefined;
     this.#pass = undefined;
     this.#recorded = 0;
+    this.#varyingPending = false;
     this.batch++;
   }
 
@@ -218,6 +223,7 @@ export class Commands {
     if (known) return { page: this.#pages.indexOf(known.page), offset: known.offset };
     const slot = this.#newSlot(data);
     varying.set(values, { kernel, page: this.#pages[slot.page], offset: slot.offset });
+    this.#varyingPending = true;
     return slot;
   }
 

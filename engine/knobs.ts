@@ -12,9 +12,11 @@ export interface Knobs {
   precision: 'f32' | 'f16';
 }
 
+const FAMILIES = ['conv', 'conv_dw', 'separable', 'pixel_shuffle'];
+
 export const knobs: Knobs = { debug: 0, validate: false, kernel: {}, precision: 'f32' };
 
-/** @throws {UsageError} for a precision that does not exist */
+/** @throws {UsageError} for a precision or a kernel family that does not exist */
 export function readKnobs(source: Record<string, string | undefined>): void {
   const precision = source.PRECISION ?? 'f32';
   if (precision !== 'f32' && precision !== 'f16') {
@@ -24,7 +26,23 @@ export function readKnobs(source: Record<string, string | undefined>): void {
   knobs.debug = Number(source.DEBUG ?? 0) || 0;
   knobs.validate = source.VALIDATE === '1';
   const pairs = (source.KERNEL ?? '').split(',').filter(Boolean);
-  knobs.kernel = Object.fromEntries(pairs.map((pair) => pair.split(':') as [string, string]));
+  knobs.kernel = Object.fromEntries(
+    pairs.map((pair) => {
+      const [family, variant] = pair.split(':');
+      if (!FAMILIES.includes(family) || !variant) {
+        throw new UsageError(`KERNEL=${pair}: expected family:variant, the family one of ${FAMILIES.join(', ')}`);
+      }
+      return [family, variant];
+    }),
+  );
+}
+
+/** The knobs that decide which numbers come out, as they are typed before a command; empty where none is set. */
+export function knobsText(): string {
+  const kernels = Object.entries(knobs.kernel).map((pair) => pair.join(':'));
+  return (
+    (kernels.length > 0 ? `KERNEL=${kernels.join(',')} ` : '') + (knobs.precision === 'f16' ? 'PRECISION=f16 ' : '')
+  );
 }
 
 /** Kernel variants in the order of preference, by family: what the tuner measured on an adapter. */

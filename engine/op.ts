@@ -84,18 +84,6 @@ export function defineOp<const I extends readonly string[], A extends object>(sp
   return callable(spec, (call) => apply(spec, call));
 }
 
-/** Makes an operation out of others. They record themselves, so there is no gradient to write. */
-export function composeOp<const I extends readonly string[], A extends object>(
-  rule: OpRule<I, A>,
-  forward: (inputs: Named<I>, attrs: A) => Tensor,
-): Op<I, A> {
-  return callable(rule, ({ engine, inputs, shapes, attrs }) => {
-    rule.shape(shapes, attrs);
-    using scope = engine.scope();
-    return scope.keep(forward(inputs, attrs));
-  });
-}
-
 /** The arguments of one call, sorted. */
 interface Call<I extends readonly string[], A> {
   readonly engine: Engine;

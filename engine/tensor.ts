@@ -86,6 +86,7 @@ export class Tensor {
   grad: Tensor | undefined;
   /** Where the tape is to write that gradient, if someone keeps a place for it. */
   gradHome: Tensor | undefined;
+  gradHomeTaken = false;
   isLeaf = true;
   #refs = 1;
   #storage: Storage;
@@ -140,7 +141,13 @@ export class Tensor {
     return this.#refs <= 0;
   }
 
+  /** The place kept for the gradient, as long as nothing of the gradient lies there. */
+  get freeGradHome(): Tensor | undefined {
+    return this.grad || this.gradHomeTaken ? undefined : this.gradHome;
+  }
+
   setGrad(grad: Tensor | undefined): void {
+    this.gradHomeTaken = grad !== undefined && grad === this.gradHome;
     grad?.retain();
     this.grad?.release();
     this.grad = grad;

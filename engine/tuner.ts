@@ -18,42 +18,60 @@ const REPEATS = 8;
 
 /**
  * Times the fast variants of the convolution family against each other on this device, and says in which order to prefer
- * them. A few milliseconds on a GPU. Tensor cores are experimental: their kernels stand in the order only where they give the
- * results that the others give, within what the precision asked for allows. An adapter that declares itself a fallback computes on the processor, for which the row
- * kernels are written: compiling the others there takes longer than all that they could save.
+ * them. A few milliseconds on a GPU. A variant stands in the order only where it gives the results of the plain one, within
+ * what the precision asked for allows. An adapter that declares itself a fallback computes on the processor, for which the
+ * order is built in: compiling the others there takes longer than all that they could save.
  */
 export async function tune(engine: Engine): Promise<Choices> {
   if (engine.caps.fallback) return {};
   using _scope = engine.scope();
   const x = randomUniform(engine, SHAPE, 1);
-  const w = randomUniform(engine, FILTER, 2, 0, 0, 1, 'filter');
-  const convolve = () => slide(engine, { x, w, out: SHAPE, window: WINDOW, ci: 64, co: 64, label: 'tune' });
-  const correlate = () => weightGradient(engine, { x, dense: x, shape: FILTER, window: WINDOW, label: 'tune' });
-  const cores = matrixColumns(engine) ? ['matrix'] : [];
-  const fast = ['rows', 'tiled', 'winograd', 'winograd_tiled', ...cores];
-  return {
-    conv: ['strip', ...(await fastest(engine, 'conv', fast, convolve)), 'direct'],
-    conv_dw: [...(await fastest(engine, 'conv_dw', fast, correlate)), 'direct'],
+  const filter = (outputs: number) => randomUniform(engine, [outputs, ...FILTER.slice(1)], 2, 0, 0, 1, 'filter');
+  const convolve = (w: Tensor) => () => {
+    const [co] = w.shape;
+    const out = [SHAPE[0], co, ...SHAPE.slice(2)];
+    return slide(engine, { x, w, out, window: WINDOW, ci: 64, co, label: 'tune' });
   };
+  const correlate = () => weightGradient(engine, { x, dense: x, shape: FILTER, window: WINDOW, label: 'tune' });
+  const wide = ['rows', 'tiled', 'winograd', 'winograd_tiled', ...(matrixColumns(engine) ? ['matrix'] : [])];
+  const forced = knobs.kernel;
+  knobs.kernel = {}; // or only what is forced would be timed
+  try {
+    const thin = await fastest(engine, 'conv', ['strip', 'tiled'], convolve(filter(3)));
+    return {
+      conv: [
+        ...thin.slice(0, thin.indexOf('tiled')),
+        ...(await fastest(engine, 'conv', wide, convolve(filter(64)))),
+        'direct',
+      ],
+      conv_dw: [...(await fastest(engine, 'conv_dw', wide, correlate)), 'direct'],
+    };
+  } finally {
+    knobs.kernel = forced;
+  }
 }
 
-/** The variants that compute what the first of them does, fastest first. */
+/** The variants that compute what `judge` does, fastest first. */
 export async function fastest(
   engine: Engine,
   family: string,
   variants: readonly string[],
   work: () => Tensor,
+  judge = 'direct',
 ): Promise<string[]> {
   const before = engine.choices;
   const times = new Map<string, number>();
-  let want: Float32Array | undefined;
-  for (const variant of variants) {
-    engine.choices = { [family]: [variant] };
-    const got = await result(engine, work);
-    want ??= got;
-    if (got && want && agrees(got, want)) times.set(variant, await time(engine, work));
+  try {
+    engine.choices = { [family]: [judge] };
+    const want = await result(engine, work);
+    for (const variant of variants) {
+      engine.choices = { [family]: [variant] };
+      const got = await result(engine, work);
+      if (got && want && agrees(got, want)) times.set(variant, await time(engine, work));
+    }
+  } finally {
+    engine.choices = before;
   }
-  engine.choices = before;
   return [...times.keys()].sort((a, b) => times.get(a)! - times.get(b)!);
 }
 

@@ -78,6 +78,12 @@ export async function openRun(request: RunRequest): Promise<TrainingRun> {
   if (started && started.device !== device) {
     remarks.push(`this run was started on ${started.device}: on ${device} its bits will differ`);
   }
+  const [before, now] = [knobsOf(started?.history.at(-1)?.command), knobsOf(request.origin.command)];
+  if (started && before !== now) {
+    remarks.push(
+      `this run was started with ${before || 'no knobs'}, now there are ${now || 'none'}: its bits will differ`,
+    );
+  }
   if (checkpoint) trainer.restore(checkpoint);
   else if (first) remarks.push(...(await startFrom(trainer, first)));
   const validation = await validationFor(trainer, footage.heldOut);
@@ -93,6 +99,9 @@ export async function openRun(request: RunRequest): Promise<TrainingRun> {
   if (!started || extended) await folder.writeInfo(info);
   return { folder, info, trainer, footage, validation, remarks };
 }
+
+/** What stands before a command, such as KERNEL=conv:direct. */
+const knobsOf = (command = ''): string => command.slice(0, Math.max(0, command.indexOf('npx'))).trim();
 
 /** A run may start under --resume, so that one command line serves both; but not without knowing what to train on. */
 function nothingToResume({ out, data }: RunRequest): string {

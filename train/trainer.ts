@@ -42,8 +42,9 @@ export interface Progress {
   /** Losses since the last record, and the sum and count of those in the schedule's window. */
   readonly recent: readonly number[];
   readonly window: readonly [sum: number, count: number];
-  /** Kernel variants that the run prefers: others would add in another order. */
+  /** Kernel variants that the run prefers on its device: others would add in another order. */
   readonly kernels: Choices;
+  readonly device: string;
 }
 
 /** A trainer as it stands between two steps. Tensors: net.*, optimizer.<slot>.*, and ema.* where there is an average. */
@@ -194,6 +195,7 @@ export class Trainer {
       recent: [...this.#recent],
       window: [...this.#window],
       kernels: this.engine.choices,
+      device: this.engine.caps.description,
     };
     return { tensors, progress };
   }
@@ -209,8 +211,9 @@ export class Trainer {
     this.#schedule.restore?.(progress.schedule);
     this.#recent = [...progress.recent];
     this.#window = [...progress.window];
-    this.engine.choices = progress.kernels;
+    if (progress.device === this.engine.caps.description) this.engine.choices = progress.kernels;
     this.#forget(); // other kernels may be preferred now
+    [this.#pending, this.#reads, this.lastLoss] = [[], [], Number.NaN];
   }
 
   /** Tensors that stay from step to step, beside the parameters, under their names in a checkpoint. */
@@ -245,8 +248,8 @@ export class Trainer {
   #advance(): void {
     if (this.#replay) this.#replay.run();
     else if (this.#warm && this.replays) {
+      this.engine.memory.trim(); // what the first step left behind: the captured one has memory of its own
       this.#replay = Replay.capture(this.engine, () => this.#work());
-      this.engine.memory.trim(); // what the first step left behind
     } else this.#work();
     this.#warm = true;
   }

@@ -9,6 +9,7 @@ export class Half {
   readonly #shape: Shape;
   readonly #layout: Layout;
   readonly #storage: Storage;
+  #refs = 1;
 
   constructor({ engine, shape, layout, storage, bytes }: Tensor) {
     this.#shape = shape;
@@ -25,11 +26,15 @@ export class Half {
   }
 
   retain(): this {
-    this.#storage.retain();
+    this.#refs++;
     return this;
   }
 
   release(): void {
-    this.#storage.release();
+    if (--this.#refs === 0) this.#storage.release();
+  }
+
+  get released(): boolean {
+    return this.#refs === 0;
   }
 }

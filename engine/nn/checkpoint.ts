@@ -1,3 +1,4 @@
+import { SubpixelError } from '../errors.ts';
 import type { Tensor } from '../tensor.ts';
 import type { Module } from './module.ts';
 
@@ -5,11 +6,17 @@ import type { Module } from './module.ts';
  * module.forward(x), of which only x is kept for the gradients: the backward pass computes what is inside again. A network of
  * n such blocks holds n inputs and the activations of one block, for one more forward pass in time.
  * Chen et al. 2016, "Training deep nets with sublinear memory cost", section 4.1.
+ * @throws {SubpixelError} for a module that would not do the same again
  */
 export function checkpoint(module: Module, x: Tensor): Tensor {
   const { engine } = x;
   const { tape } = engine;
   if (!tape) return module.forward(x);
+  if (!module.repeats) {
+    throw new SubpixelError(
+      'a module that draws random numbers cannot be checkpointed: it would draw others in the backward pass',
+    );
+  }
   engine.tape = undefined;
   let y: Tensor;
   try {

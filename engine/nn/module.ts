@@ -35,11 +35,16 @@ export abstract class Module {
 
   abstract forward(...inputs: Tensor[]): Tensor;
 
-  /** Parameters by path, in the order of the properties. */
+  /** Parameters by path, in the order of the properties; one that stands in several places, by the first. */
   *namedParameters(prefix = ''): Generator<[name: string, parameter: Tensor]> {
+    const seen = new Set<Tensor>();
     for (const [path, value] of this.#members(prefix)) {
-      if (value instanceof Tensor) yield [path, value];
-      else yield* value.namedParameters(`${path}.`);
+      const own: Iterable<[string, Tensor]> =
+        value instanceof Tensor ? [[path, value]] : value.namedParameters(`${path}.`);
+      for (const [name, parameter] of own) {
+        if (!seen.has(parameter)) yield [name, parameter];
+        seen.add(parameter);
+      }
     }
   }
 
@@ -60,10 +65,10 @@ export abstract class Module {
     return [...this.#members('')].every(([, value]) => value instanceof Tensor || value.repeats);
   }
 
-  /** Marks the modules of the lists within (blocks) as checkpointed, where they repeat. */
+  /** Marks the modules of the lists within (blocks) as checkpointed, where they repeat; not those of lists within blocks. */
   checkpointBlocks(): void {
     for (const [path, module] of this.namedModules()) {
-      if (/\.\d+$/.test(path) && module.repeats) module.checkpointed = true;
+      if (/^\D+\.\d+$/.test(path) && module.repeats) module.checkpointed = true;
     }
   }
 

@@ -1,6 +1,6 @@
 import wgsl from '../../shaders/clip.wgsl';
 import type { Engine } from '../engine.ts';
-import { Kernel } from '../kernel.ts';
+import { Kernel, Varying } from '../kernel.ts';
 import { accumulate } from '../kernels/accumulate.ts';
 import { sumLanes, sumMiddle } from '../kernels/reduce.ts';
 import type { Tensor } from '../tensor.ts';
@@ -26,11 +26,15 @@ export function clipByNorm(engine: Engine, gradients: readonly Tensor[], most: n
   }
 }
 
-/** Clamps every component of every gradient to [-most, most]. VDSR's adjustable clipping passes θ / lr (Kim et al. 2016, §3.2). */
-export function clipByValue(engine: Engine, gradients: readonly Tensor[], most: number): void {
+/**
+ * Clamps every component of every gradient to [-most, most]. VDSR's adjustable clipping passes θ / lr (Kim et al. 2016, §3.2),
+ * as a function, which replays ask again.
+ */
+export function clipByValue(engine: Engine, gradients: readonly Tensor[], most: number | (() => number)): void {
+  const uniforms = typeof most === 'number' ? { most } : new Varying(() => ({ most: most() }));
   for (const out of gradients) {
     const work = { threads: out.bytes / 16, flops: out.bytes / 2 };
-    engine.run(kernel, 'by_value', { bind: { out }, uniforms: { most }, ...work });
+    engine.run(kernel, 'by_value', { bind: { out }, uniforms, ...work });
   }
 }
 

@@ -65,8 +65,9 @@ export class Ema {
 
   #run(entry: 'update' | 'swap', decay: () => number): void {
     const uniforms = new Varying(() => ({ decay: decay() }));
-    for (const [i, weight] of this.#weights.pieces.entries()) {
-      const bind = { weight, average: this.#averages.pieces[i] };
+    const together = this.#weights.pieces.length > 0;
+    for (const [i, weight] of this.#weights.parts.entries()) {
+      const bind = { weight, average: together ? this.#averages.pieces[i] : this.#averages.tensors[i] };
       const flops = entry === 'update' ? (3 * weight.bytes) / 4 : 0;
       weight.engine.run(kernel, entry, { bind, uniforms, threads: weight.bytes / 16, flops });
     }

@@ -18,9 +18,12 @@ interface Form {
  * between tensors hold zeros.
  */
 export class Flat {
+  /** What lies in a piece of memory. */
+  static readonly #contents = new WeakMap<Storage, readonly Tensor[]>();
+
   private constructor(
     readonly tensors: readonly Tensor[],
-    /** All of the memory, as vectors. */
+    /** All of the memory, as vectors; none where the tensors share it with others, so that each must be treated alone. */
     readonly pieces: readonly Tensor[],
   ) {}
 
@@ -52,24 +55,37 @@ export class Flat {
     return new Flat(tensors, pieces);
   }
 
-  /** Moves a module's parameters into one piece of memory; where they already are in one, that one serves. */
+  /**
+   * Moves a module's parameters into one piece of memory. Where they lie in one already, that one serves; where some of them
+   * lie flat with others (an optimizer of a part of the module, or of more), all stay where they are.
+   */
   static parameters(module: Module): Flat {
     const parameters = module.parameters();
-    const [{ engine }] = parameters;
-    const wholes = [...new Set(parameters.map((p) => p.storage.whole))];
-    if (!wholes.includes(undefined)) {
-      const pieces = wholes.map((whole) => new Tensor(whole!.retain(), [whole!.bytes / 4], 'image'));
+    const wholes = [...new Set(parameters.flatMap((p) => p.storage.whole ?? []))];
+    if (wholes.length > 0) {
+      const there = wholes.flatMap((whole) => Flat.#contents.get(whole) ?? []);
+      const same = there.length === parameters.length && there.every((p, i) => p === parameters[i]);
+      const vector = (whole: Storage) => new Tensor(whole.retain(), [whole.bytes / 4], 'image');
       return new Flat(
         parameters.map((p) => p.retain()),
-        pieces,
+        same ? wholes.map(vector) : [],
       );
     }
-    const flat = Flat.zeros(engine, 'parameters', parameters);
+    const flat = Flat.zeros(parameters[0].engine, 'parameters', parameters);
     for (const [i, p] of parameters.entries()) {
       copy(p, flat.tensors[i]);
       p.moveTo(flat.tensors[i].storage.retain());
     }
+    for (const { storage } of flat.pieces) {
+      const within = parameters.filter((p) => p.storage.whole === storage);
+      Flat.#contents.set(storage, within);
+    }
     return flat;
+  }
+
+  /** What one dispatch each can treat: the pieces, or the tensors one by one. */
+  get parts(): readonly Tensor[] {
+    return this.pieces.length > 0 ? this.pieces : this.tensors;
   }
 
   dispose(): void {

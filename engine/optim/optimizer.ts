@@ -76,8 +76,9 @@ export abstract class Optimizer {
     return this.#complete() ? this.#gradients.pieces : this.#parameters.flatMap((p) => p.grad ?? []);
   }
 
-  /** Whether every parameter has its gradient, in the place kept for it. */
+  /** Whether all parameters lie together, and each has its gradient in the place kept for it. */
   #complete(): boolean {
+    if (this.#weights.pieces.length === 0) return false;
     return this.#parameters.every((p, i) => p.grad && p.grad === this.#gradients.tensors[i]);
   }
 

@@ -133,8 +133,8 @@ describe('errors', () => {
   });
 });
 
-it('a profile whose work fails times nothing after it', async () => {
-  if (!engine.caps.timestamps) return;
+it('a profile whose work fails times nothing after it', async ({ skip }) => {
+  skip(!engine.caps.timestamps, 'needs timestamps');
   const failing = engine.profile(() => {
     throw new Error('no work today');
   });
@@ -164,6 +164,8 @@ describe('knobs', () => {
     expect(knobs).toEqual({ debug: 2, validate: true, kernel, precision: 'f16' });
     readKnobs({ DEBUG: 'loud' });
     expect(knobs).toEqual({ debug: 0, validate: false, kernel: {}, precision: 'f32' });
+    expect(() => readKnobs({ KERNEL: 'convdw:direct' })).toThrow('KERNEL=convdw:direct: expected family:variant');
+    expect(() => readKnobs({ KERNEL: 'tiled' })).toThrow('the family one of conv, conv_dw, separable, pixel_shuffle');
     expect(() => readKnobs({ PRECISION: 'bf16' })).toThrow('PRECISION=bf16: expected f32 or f16');
     Object.assign(knobs, before);
   });

@@ -6,6 +6,7 @@ import { mul } from '../../engine/ops/binary.ts';
 import { sum } from '../../engine/ops/sum.ts';
 import { Adam } from '../../engine/optim/adam.ts';
 import { clipByNorm, clipByValue } from '../../engine/optim/clip.ts';
+import { Ema } from '../../engine/optim/ema.ts';
 import { cosineRate, plateauRate, stepRate } from '../../engine/optim/schedule.ts';
 import { Sgd } from '../../engine/optim/sgd.ts';
 import type { Tensor } from '../../engine/tensor.ts';
@@ -106,6 +107,74 @@ describe('optimizers', () => {
     sgd.dispose();
     net.dispose();
     expect(engine.memory.stats().live).toBeLessThan(live);
+  });
+
+  describe('of parts of a network', () => {
+    class Part extends Module {
+      readonly weight: Tensor = engine.parameter([3], [1, 1, 1]);
+      forward(): Tensor {
+        return this.weight;
+      }
+    }
+    class Whole extends Module {
+      readonly a = new Part();
+      readonly b = new Part();
+      forward(): Tensor {
+        return this.a.weight;
+      }
+    }
+    /** What a, b and the averages of both are after one step of size 1 along gradients of 1. */
+    const updated = async (make: (net: Whole) => [Sgd, Ema]) => {
+      const net = new Whole();
+      const [sgd, ema] = make(net);
+      {
+        using _scope = engine.scope();
+        using tape = engine.record();
+        tape.backward(sum(mul(net.a.weight, net.b.weight)));
+        sgd.step();
+        ema.update();
+        net.a.weight.setGrad(undefined);
+        net.b.weight.setGrad(undefined);
+      }
+      const first = async (x: Tensor) => (await x.read())[0];
+      const averages = await ema.stateDict();
+      const got = [await first(net.a.weight), await first(net.b.weight), averages.get('b.weight')!.data[0]];
+      for (const owner of [sgd, ema, net]) owner.dispose();
+      return got;
+    };
+    const shift = 1 - 2 / 11; // of the average's first update
+
+    it('change those parts alone, whoever laid them flat first', async () => {
+      const live = engine.memory.stats().live;
+      const averageFirst = await updated((net) => {
+        const ema = new Ema(net, 0.9);
+        return [new Sgd(net.b, { lr: 1 }), ema];
+      });
+      expect(averageFirst).toEqual([1, 0, expect.closeTo(1 - shift, 6)]);
+      const partFirst = await updated((net) => [new Sgd(net.a, { lr: 1 }), new Ema(net, 0.9)]);
+      expect(partFirst).toEqual([0, 1, 1]);
+      expect(engine.memory.stats().live).toBe(live);
+    });
+
+    it('take a weight that stands in two places as one', async () => {
+      class Tied extends Module {
+        readonly a = new Part();
+        readonly b = this.a;
+        forward(): Tensor {
+          return this.a.weight;
+        }
+      }
+      const net = new Tied();
+      expect([...net.namedParameters()].map(([name]) => name)).toEqual(['a.weight']);
+      const sgd = new Sgd(net, { lr: 0.25 });
+      using _scope = engine.scope();
+      using tape = engine.record();
+      tape.backward(sum(mul(net.a.weight, net.b.weight)));
+      sgd.step();
+      expect([...(await net.a.weight.read())]).toEqual([0.5, 0.5, 0.5]);
+      sgd.dispose();
+      net.dispose();
+    });
   });
 
   it('clips by the norm of all gradients together, and by value', async () => {

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { interpolateMap } from '../../engine/axis-map.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { SubpixelError } from '../../engine/errors.ts';
+import { Ring } from '../../engine/kernels/ring.ts';
 import { Noise } from '../../engine/nn/module.ts';
 import { interpolate } from '../../engine/ops/interpolate.ts';
 import { charbonnier_loss } from '../../engine/ops/losses.ts';
@@ -140,5 +141,32 @@ describe('a captured step', () => {
     expect(engine.memory.stats().live).toBe(live);
     const x = engine.tensor([4], [1, 2, 3, 4]);
     expect([...(await x.read())]).toEqual([1, 2, 3, 4]);
+  });
+});
+
+describe('a replay', () => {
+  it('waits for what its capture recorded and nobody has submitted yet', async () => {
+    using _scope = engine.scope();
+    const ring = new Ring(engine, 4);
+    const x = engine.tensor([], [7]);
+    ring.put(engine.tensor([], [5]));
+    const replay = Replay.capture(engine, () => ring.put(x) as undefined);
+    replay.run();
+    replay.run();
+    expect([...(await ring.read())]).toEqual([5, 7, 7, 7]);
+    replay.dispose();
+    ring.dispose();
+  });
+
+  it('cannot run while another step is captured', () => {
+    using _scope = engine.scope();
+    const x = engine.zeros([4]);
+    const replay = Replay.capture(engine, () => relu(x));
+    const outer = () => {
+      replay.run();
+      return relu(x);
+    };
+    expect(() => Replay.capture(engine, outer)).toThrow('a captured step cannot replay another one');
+    replay.dispose();
   });
 });

@@ -1,12 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
 import { ShapeError } from '../../engine/errors.ts';
+import { checkpoint } from '../../engine/nn/checkpoint.ts';
+import { Dropout } from '../../engine/nn/layers.ts';
+import { Module, Noise } from '../../engine/nn/module.ts';
 import { add, mul, sub } from '../../engine/ops/binary.ts';
 import { dropout } from '../../engine/ops/dropout.ts';
 import { reshape } from '../../engine/ops/reshape.ts';
 import { mean, sum } from '../../engine/ops/sum.ts';
 import { exp, relu, tanh } from '../../engine/ops/unary.ts';
 import { clipByValue } from '../../engine/optim/clip.ts';
+import { Sgd } from '../../engine/optim/sgd.ts';
+import { Random } from '../../engine/random.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { testEngine } from '../ops/engine.ts';
 
@@ -17,6 +22,16 @@ beforeAll(async () => {
 afterAll(() => engine.destroy());
 
 const X = [0.5, -1, 2];
+
+/** y = w·x, its weight borrowed. */
+class Scale extends Module {
+  constructor(readonly w: Tensor) {
+    super();
+  }
+  forward(x: Tensor): Tensor {
+    return mul(x, this.w);
+  }
+}
 
 /** The gradient of a scalar function of X, and of another leaf where it has one. */
 async function gradient(f: (x: Tensor) => Tensor): Promise<number[]> {
@@ -194,5 +209,49 @@ describe('a tape', () => {
       expect(engine.tape).toBe(tape);
     }
     expect(engine.memory.stats().live).toBe(live);
+  });
+});
+
+describe('a tape that saves memory', () => {
+  it('adds up gradients of a weight inside and outside of a checkpointed module, where an optimizer keeps a place', async () => {
+    const scale = new Scale(engine.parameter([3], [2, 2, 2]));
+    const sgd = new Sgd(scale, { lr: 1 });
+    using _scope = engine.scope();
+    const x = engine.tensor([3], X);
+    for (const _ of [1, 2]) {
+      engine.write(scale.w, [2, 2, 2]);
+      using tape = engine.record();
+      tape.backward(sum(mul(checkpoint(scale, checkpoint(scale, x)), scale.w))); // x·w³, slope 3·x·w²
+      sgd.step();
+      close(
+        [...(await scale.w.read())],
+        X.map((v) => 2 - 12 * v),
+      );
+    }
+    sgd.dispose();
+    scale.dispose();
+  });
+
+  it('refuses to checkpoint what would draw other numbers the second time', () => {
+    const build = { engine, random: new Random(1), noise: new Noise(1) };
+    using _scope = engine.scope();
+    using _tape = engine.record();
+    expect(() => checkpoint(new Dropout(build, 0.5), engine.zeros([1, 4, 2, 2]).track())).toThrow(
+      /draws random numbers/,
+    );
+  });
+
+  it('rounds to 16 bits anew after each backward pass', async () => {
+    using _scope = engine.scope();
+    using tape = engine.record({ activations: 'f16' });
+    const x = engine.tensor([1, 4, 32, 32], new Float32Array(4096).fill(3)).track();
+    const w = engine.tensor([1, 4, 32, 32], new Float32Array(4096).fill(1)).track();
+    const y = mul(x, x);
+    for (let pass = 0; pass < 2; pass++) {
+      tape.backward(sum(mul(y, w)));
+      expect((await w.grad!.read()).every((v) => v === 9)).toBe(true);
+      w.setGrad(undefined);
+    }
+    x.setGrad(undefined);
   });
 });

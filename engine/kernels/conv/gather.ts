@@ -13,8 +13,7 @@ import { taps } from './variants/taps.ts';
 import { tiled } from './variants/tiled.ts';
 import { winograd, winogradTiled } from './variants/winograd.ts';
 
-/** In the order of preference where none was measured. */
-export const variants: readonly GatherVariant[] = [
+const onProcessors: readonly GatherVariant[] = [
   winograd,
   winogradTiled,
   taps,
@@ -25,6 +24,9 @@ export const variants: readonly GatherVariant[] = [
   direct,
   matrix,
 ];
+const onGpus: readonly GatherVariant[] = [strip, tiled, rows, direct, winograd, winogradTiled, taps, subgroup, matrix];
+/** In the order of preference where none was measured. */
+export const gatherVariants = ({ caps }: Engine): readonly GatherVariant[] => (caps.fallback ? onProcessors : onGpus);
 
 /** Slides the window over x: a convolution, or the input gradient of a transposed one. */
 export function slide(engine: Engine, conv: Convolution): Tensor {
@@ -86,7 +88,7 @@ function gather(engine: Engine, conv: Convolution, out: Tensor, axes: readonly [
       flops: 2 * positions * size(each('taps')) * ci * co * window.groups,
     },
   };
-  const plans = Object.fromEntries(variants.map((variant) => [variant.name, () => variant.plan(phase)]));
+  const plans = Object.fromEntries(gatherVariants(engine).map((variant) => [variant.name, () => variant.plan(phase)]));
   const { name, plan } = pickVariant('conv', plans, engine.choices);
   plan(`${conv.label} (${name})`);
 }

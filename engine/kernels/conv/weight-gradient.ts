@@ -12,8 +12,11 @@ import { subgroup } from './variants/dw-subgroup.ts';
 import { tiled } from './variants/dw-tiled.ts';
 import { winograd, winogradTiled } from './variants/dw-winograd.ts';
 
+const onProcessors: readonly CorrelateVariant[] = [winograd, winogradTiled, subgroup, rows, tiled, direct, matrix];
+const onGpus: readonly CorrelateVariant[] = [tiled, rows, direct, winograd, winogradTiled, subgroup, matrix];
 /** In the order of preference where none was measured. */
-export const variants: readonly CorrelateVariant[] = [winograd, winogradTiled, subgroup, rows, tiled, direct, matrix];
+export const correlateVariants = ({ caps }: Engine): readonly CorrelateVariant[] =>
+  caps.fallback ? onProcessors : onGpus;
 
 export interface WeightGradient {
   /** What the window slides over. */
@@ -75,7 +78,9 @@ function correlate(engine: Engine, { x, slope, dense, shape, window, label, into
       flops: 2 * batch * size(grid) * taps * a * b * window.groups,
     },
   };
-  const plans = Object.fromEntries(variants.map((variant) => [variant.name, () => variant.plan(correlation)]));
+  const plans = Object.fromEntries(
+    correlateVariants(engine).map((variant) => [variant.name, () => variant.plan(correlation)]),
+  );
   const { name, plan } = pickVariant('conv_dw', plans, engine.choices);
   plan(`${label} (${name})`);
   return out;

@@ -55,12 +55,14 @@ const variant = (name: string, product: Product): GatherVariant => ({
     const shape = product.shape(ci4, co4);
     const grid = (count: number) => [ceilDiv(count * tiles.across, shape.tiles) * shape.blocks, d.grid] as const;
     const grids = [...rowGrid(tiles.across, ci4, tiles.chunk, src[0]), ...grid(tiles.chunk)];
-    if (rowBytes > limits.bindingBytes || grids.some((n) => n > limits.workgroupsPerDimension)) return undefined;
+    const filterBytes = d.taps * PLACES * ci4 * 4 * co4 * 16;
+    if (Math.max(rowBytes, filterBytes) > limits.bindingBytes || grids.some((n) => n > limits.workgroupsPerDimension))
+      return undefined;
     const { SLOPES, ...stored } = phase.fused;
     const operands = { CI4: ci4, CO4: co4 };
     return (label) => {
       const { x, w: filter, slope, bias, residual, out } = run.bind;
-      using u = engine.raw(d.taps * PLACES * ci4 * 4 * co4 * 16);
+      using u = engine.raw(filterBytes);
       using v = engine.raw(tiles.chunk * rowBytes);
       engine.run(transforms, 'filter_transform', {
         bind: { w: filter, u },
