@@ -114,7 +114,10 @@ export function commit(): string | null {
   const git = (...args: string[]) =>
     execFileSync('git', args, { cwd: projectFolder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   try {
-    return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '-uno') ? '+' : '');
+    return (
+      git('rev-parse', '--short', 'HEAD') +
+      (git('status', '--porcelain', '-uno', '--', '.', ':!bench/results') ? '+' : '')
+    );
   } catch {
     return process.env.SUBPIXEL_COMMIT || null;
   }

@@ -129,7 +129,7 @@ describe('a profile', () => {
     // A block that is one op names itself, not the layers that hold its filters.
     for (const owner of owners)
       expect(
-        layers.some((layer) => `${owner}.`.startsWith(`${layer}.`)),
+        [...layers].some((layer) => `${owner}.`.startsWith(`${layer}.`)),
         owner,
       ).toBe(true);
   });
