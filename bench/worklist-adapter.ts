@@ -24,6 +24,7 @@ import { Replay } from '../engine/replay.ts';
 import { size, type Tensor } from '../engine/tensor.ts';
 import { rememberedChoices } from '../io/choices.ts';
 import { nodeGpu } from '../io/gpu.ts';
+import { commit } from './measure.ts';
 
 interface Item {
   readonly kind: string;
@@ -53,7 +54,8 @@ type Task = { run(): Promise<void>; outputs(): Promise<Output[]>; dispose(): voi
 readKnobs(process.env);
 export const engine = await Engine.create((await nodeGpu('auto')).adapter);
 engine.choices = await rememberedChoices(engine, 'work list');
-export const info = { adapter: engine.caps.description, vendor: engine.caps.vendor, fallback: engine.caps.fallback };
+const { description, vendor, fallback } = engine.caps;
+export const info = { adapter: description, vendor, fallback, commit: commit() };
 
 /** Uniform [-scale/2, scale/2), a pure function of seed and index: the inputs that every engine on the list gets. */
 function fill(shape: readonly number[], seed: number, scale = 1): Float32Array {

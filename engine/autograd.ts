@@ -81,13 +81,12 @@ export class Tape {
       for (let entry = this.#nodes.pop(); entry; entry = this.#nodes.pop()) {
         const { node, held } = entry;
         const grad = grads.get(node.output);
+        grads.delete(node.output);
         try {
           if (grad) this.#step(node, held, grad, grads);
         } finally {
           for (const x of held) x.release();
         }
-        grads.delete(node.output);
-        grad?.release();
       }
       // An op may pass dy on as it is, but clipping writes into gradients: each leaf gets memory of its own.
       const taken = new Set<Storage>([(dy ?? engine.one).storage]);
@@ -104,6 +103,7 @@ export class Tape {
 
   #step(node: Node, held: readonly Held[], dy: Tensor, grads: Map<Tensor, Tensor>): void {
     using _scope = this.engine.scope();
+    this.engine.own(dy); // so that an op may give it up as soon as it has read it
     Object.assign(this.engine.at, { layer: node.layer ?? '', op: `${node.name} gradient` });
     const saved = held.map((x) => (x instanceof Half ? x.unpack() : x));
     const gradients = node.backward(dy, saved);

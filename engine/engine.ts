@@ -289,6 +289,11 @@ export class Engine {
     return x;
   }
 
+  /** Gives a tensor of the innermost scope up before the scope ends. */
+  giveUp(x: Tensor): void {
+    this.#scopes.at(-1)?.release(x);
+  }
+
   /** Starts recording operations for a backward pass: `using tape = engine.record()`. */
   record(options: TapeOptions = {}): Tape {
     return new Tape(this, options);

@@ -55,7 +55,12 @@ function fused(name: string, axes: 2 | 3) {
       const [co, ci] = [shapes.weight[0] / window.groups, shapes.weight[1]];
       // What several gradients need is computed once, when the first of them asks.
       const before = once(() => (negative_slope === 1 ? dy : leakyGradient(y, dy, negative_slope)));
-      const deep = once(() => (shuffle > 1 ? pixel_unshuffle(before(), { factor: shuffle }) : before()));
+      const deep = once(() => {
+        if (shuffle === 1) return before();
+        const apart = pixel_unshuffle(before(), { factor: shuffle });
+        if (!shapes.residual) engine.giveUp(before()); // the largest gradient of many networks
+        return apart;
+      });
       const dx = once(() => {
         const w = transposeFilter(engine, weight, window.groups);
         return spread(engine, { x: deep(), w, out: shapes.input, window, ci: co, co: ci, label: `${name}.dx` });
