@@ -31,7 +31,7 @@ interface Plan {
   /** Seconds meant for the last part. */
   readonly showing: number;
 }
-const FULL: Plan = { iterations: 800, training: 200, deadline: 245, showing: 45 };
+const FULL: Plan = { iterations: 2500, training: 200, deadline: 245, showing: 45 };
 const QUICK: Plan = { iterations: 10, training: 20, deadline: 40, showing: 5 };
 const FEWEST = { iterations: 10, frames: 3 };
 const MOST_BYTES = 2 ** 28; // of decoded footage: a demo has no time for more
