@@ -111,8 +111,8 @@ const fstrn: Recipe = {
 
 /**
  * For two processor cores and a few minutes: a narrow, shallow net that learns what to add to bicubic. Trained on eight of
- * the paper's QCIF clips, its 1500 iterations gain over bicubic (Y, 8 pixels cropped): Vid4 city 25.40 against 25.09 dB,
- * carphone 27.16 against 26.08 dB.
+ * the paper's QCIF clips, its 1500 iterations gain over bicubic (Y, 8 pixels cropped): Vid4 city 25.36 against 25.09 dB,
+ * carphone 27.07 against 26.08 dB.
  */
 const fstrnSmall: Recipe = {
   ...fstrn,
