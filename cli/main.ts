@@ -30,11 +30,11 @@ for (const command of program.commands) command.exitOverride().showHelpAfterErro
 
 /** 0 only on success; 2 for a command line that makes no sense, 1 for what failed; what a command set, such as 130 after Ctrl-C. */
 async function main(): Promise<number> {
-  readKnobs(process.env);
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     process.exit(error.code === 'EPIPE' ? 0 : 1); // whoever reads has seen enough
   });
   try {
+    readKnobs(process.env);
     await program.parseAsync();
     noteValidation();
     return Number(process.exitCode ?? 0);

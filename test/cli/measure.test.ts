@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { builtCli } from './cli.ts';
 
 const cli = builtCli();
@@ -19,6 +19,16 @@ describe('subpixel', () => {
     'ends with 2 for %j',
     async (args) => expect(await cli.run(...args)).toMatchObject({ code: 2, stdout: '' }),
   );
+
+  it('tells of a knob that does not exist, in a line', async () => {
+    vi.stubEnv('KERNEL', 'convdw:direct');
+    const { code, stderr } = await cli.run('doctor');
+    vi.unstubAllEnvs();
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: expect.stringMatching(/^subpixel: UsageError: KERNEL=convdw:direct: expected family:variant.*\n$/),
+    });
+  });
 });
 
 describe('subpixel doctor', () => {
