@@ -25,7 +25,7 @@ export function register(program: Command): void {
     .description(
       `Trains a network as a recipe says: ${Object.keys(recipes).join(', ')}. Ctrl-C saves; --resume goes on from there, ` +
         'to the same bits. Without --val the last part of each clip is held out and never trained on.\n\n' +
-        'For less memory: --set memory.checkpoint=true computes blocks twice instead of keeping them, to the same bits; ' +
+        'For less memory: --set memory.checkpoint=true computes blocks twice instead of keeping them; ' +
         '--set memory.activations=f16 lets activations wait rounded, in half the bytes; a smaller --batch with as much ' +
         'more gradients.accumulate takes a step in smaller passes.',
     )
