@@ -167,7 +167,10 @@ async function everyOp(
     ...[number(r.gflops), number(r.gbs), percent(r.share)],
   ];
   const head = ['operation', 'pass', 'result', 'ms', '±', 'GFLOP/s', 'GB/s', 'of peak'];
-  return { json: { rows }, text: `${table([head, ...rows.map(line)])}\nOver 100 %: these arrays lie in caches, or Winograd did with fewer multiplications than are counted.` };
+  return {
+    json: { rows },
+    text: `${table([head, ...rows.map(line)])}\nOver 100 %: these arrays lie in caches, or Winograd did with fewer multiplications than are counted.`,
+  };
 }
 
 async function steps(
