@@ -29,3 +29,12 @@ export function dealLanes(channels: number): Lanes {
   const lanes = count <= 16 ? count : waste(8) < waste(16) ? 8 : 16;
   return { V: width === 4 ? 'vec4f' : width === 2 ? 'vec2f' : 'f32', count, lanes, blocks: ceilDiv(count, lanes) };
 }
+
+/** Lanes of a subgroup of eight that lie along channels; the others lie along positions or parts of a sum. */
+export const subgroupLanes = (channels4: number): number => (channels4 > 4 ? 8 : channels4 > 2 ? 4 : 2);
+
+/** Invocations along channels and positions of a matrix product with workgroup tiles, and its steps of input channels / 4. */
+export function productTile(ci4: number, co4: number): { TX: number; TY: number; BK4: number } {
+  const TX = Math.min(8, 2 ** Math.max(0, Math.ceil(Math.log2(co4)) - 1));
+  return { TX, TY: Math.min(32, 128 / TX), BK4: Math.min(4, 2 ** Math.ceil(Math.log2(ci4))) };
+}

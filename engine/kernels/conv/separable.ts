@@ -5,6 +5,7 @@ import { pickVariant } from '../../knobs.ts';
 import { padded, type Shape, type Storage, type Tensor } from '../../tensor.ts';
 import { slide } from './gather.ts';
 import { volume, type Window } from './geometry.ts';
+import { subgroupLanes } from './lanes.ts';
 import { slopesOf } from './phase.ts';
 
 const kernel = new Kernel('separable.subgroup', wgsl);
@@ -82,7 +83,7 @@ function planFused(engine: Engine, conv: Separable, keep: boolean): (() => Separ
   const [ci4, co4] = [padded(ci) / 4, padded(co) / 4];
   const [smallest, largest] = engine.caps.subgroupSize;
   if (smallest !== 8 || largest !== 8 || co4 > 8 || k > 5) return undefined;
-  const LC = co4 > 4 ? 8 : co4 > 2 ? 4 : 2;
+  const LC = subgroupLanes(co4);
   const REGS = (k > 3 ? 16 : 24) / LC; // more values in registers than about 80 per lane cost more than they save
   const [batch, [d, h, w]] = [x.shape[0], volume(shape)];
   const positions = batch * h * w;

@@ -3,7 +3,7 @@ import { Kernel } from '../../../kernel.ts';
 import { padded } from '../../../tensor.ts';
 import { countChunks, inChunks } from '../chunks.ts';
 import { ceilDiv } from '../geometry.ts';
-import { divisor } from '../lanes.ts';
+import { divisor, subgroupLanes } from '../lanes.ts';
 import type { CorrelateVariant } from '../phase.ts';
 
 const kernel = new Kernel('conv_dw.subgroup', wgsl);
@@ -16,7 +16,7 @@ export const subgroup: CorrelateVariant = {
     const [smallest, largest] = engine.caps.subgroupSize;
     if (window.groups > 1 || smallest !== 8 || largest !== 8) return undefined;
     const [b4, a4] = [padded(b) / 4, padded(a) / 4];
-    const LA = a4 > 4 ? 8 : a4 > 2 ? 4 : 2;
+    const LA = subgroupLanes(a4);
     const REAL = Math.min(b, 4);
     const most = REAL === 4 ? 8 : 9; // values of x that a lane holds, each with a vec4 of sums for each of its channels
     const TAPS = divisor(taps, most);

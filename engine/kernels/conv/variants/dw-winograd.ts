@@ -5,6 +5,7 @@ import { type Constants, Kernel } from '../../../kernel.ts';
 import { knobs } from '../../../knobs.ts';
 import { padded, size } from '../../../tensor.ts';
 import { ceilDiv, volume } from '../geometry.ts';
+import { subgroupLanes } from '../lanes.ts';
 import type { CorrelateVariant, Correlation } from '../phase.ts';
 import { dealTiles, eachChunk, PLACES, rowGrid, transformInput } from '../tiles.ts';
 
@@ -27,7 +28,7 @@ const shuffled: Product = {
   kernel: new Kernel('conv_dw.winograd_product', productWgsl),
   subgroups: true,
   shape(b4, a4) {
-    const LA = a4 > 4 ? 8 : a4 > 2 ? 4 : 2;
+    const LA = subgroupLanes(a4);
     const BN = ceilDiv(b4, ceilDiv(b4, CHANNELS4));
     return { constants: { LA, BN }, blocks: ceilDiv(b4, BN) * ceilDiv(a4, LA), parts: 8 / LA };
   },

@@ -2,6 +2,7 @@ import wgsl from '../../../../shaders/conv.subgroup.wgsl';
 import { fold } from '../../../engine.ts';
 import { Kernel } from '../../../kernel.ts';
 import { ceilDiv } from '../geometry.ts';
+import { subgroupLanes } from '../lanes.ts';
 import type { GatherVariant } from '../phase.ts';
 
 const kernel = new Kernel('conv.subgroup', wgsl);
@@ -12,7 +13,7 @@ export const subgroup: GatherVariant = {
   plan({ engine, conv: { ci, window }, positions, ci4, co4, fused, run }) {
     const [smallest, largest] = engine.caps.subgroupSize;
     if (window.groups > 1 || smallest !== 8 || largest !== 8) return undefined;
-    const LC = co4 > 4 ? 8 : co4 > 2 ? 4 : 2;
+    const LC = subgroupLanes(co4);
     const REGS = LC === 2 ? 8 : 24 / LC;
     const [gx, gy] = fold(positions, 8 * REGS);
     const constants = {

@@ -2,6 +2,7 @@ import wgsl from '../../../../shaders/conv.tiled.wgsl';
 import { fold } from '../../../engine.ts';
 import { Kernel } from '../../../kernel.ts';
 import { ceilDiv } from '../geometry.ts';
+import { productTile } from '../lanes.ts';
 import type { GatherVariant } from '../phase.ts';
 
 const kernel = new Kernel('conv.tiled', wgsl);
@@ -11,10 +12,9 @@ export const tiled: GatherVariant = {
   name: 'tiled',
   plan({ engine, conv, positions, ci4, co4, fused, run }) {
     if (conv.window.groups > 1) return undefined;
-    const tx = Math.min(8, 2 ** Math.max(0, Math.ceil(Math.log2(co4)) - 1));
-    const ty = Math.min(32, 128 / tx);
+    const { TX: tx, TY: ty, BK4 } = productTile(ci4, co4);
     const bytes = (bk4: number) => 16 * (8 * ty * (bk4 + 1) + 8 * bk4 * tx); // of inputs and weights
-    let bk4 = Math.min(4, 2 ** Math.ceil(Math.log2(ci4)));
+    let bk4 = BK4;
     while (bytes(bk4) > engine.caps.limits.workgroupBytes) bk4 /= 2;
     const [gx, gy] = fold(positions, 8 * ty);
     const constants = { ...fused, CI4: ci4, CO4: co4, TX: tx, TY: ty, BK4: bk4 };

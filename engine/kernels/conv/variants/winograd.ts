@@ -3,6 +3,7 @@ import tiledWgsl from '../../../../shaders/conv.winograd_tiled.wgsl';
 import { type Constants, Kernel } from '../../../kernel.ts';
 import { knobs } from '../../../knobs.ts';
 import { ceilDiv, volume } from '../geometry.ts';
+import { productTile, subgroupLanes } from '../lanes.ts';
 import type { GatherVariant, Phase } from '../phase.ts';
 import { dealTiles, eachChunk, PLACES, rowGrid, transformInput, transforms } from '../tiles.ts';
 
@@ -22,7 +23,7 @@ const shuffled: Product = {
   kernel: new Kernel('conv.winograd_product', productWgsl),
   subgroups: true,
   shape(_, co4) {
-    const LC = co4 > 4 ? 8 : co4 > 2 ? 4 : 2;
+    const LC = subgroupLanes(co4);
     const REGS = PRODUCTS / LC;
     return { constants: { LC, REGS }, tiles: 8 * REGS, blocks: ceilDiv(co4, LC) };
   },
@@ -33,9 +34,7 @@ const tiled: Product = {
   kernel: new Kernel('conv.winograd_tiled', tiledWgsl),
   subgroups: false,
   shape(ci4, co4) {
-    const TX = Math.min(8, 2 ** Math.max(0, Math.ceil(Math.log2(co4)) - 1));
-    const TY = Math.min(32, 128 / TX);
-    const BK4 = Math.min(4, 2 ** Math.ceil(Math.log2(ci4)));
+    const { TX, TY, BK4 } = productTile(ci4, co4);
     return { constants: { TX, TY, BK4 }, tiles: 4 * TY, blocks: ceilDiv(co4, 2 * TX) };
   },
 };
