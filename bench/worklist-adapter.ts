@@ -20,7 +20,7 @@ import { separable_conv3d } from '../engine/ops/separable_conv3d.ts';
 import { warp } from '../engine/ops/warp.ts';
 import { Adam } from '../engine/optim/adam.ts';
 import { Random } from '../engine/random.ts';
-import { Replay } from '../engine/replay.ts';
+import { Repeated } from '../engine/replay.ts';
 import { size, type Tensor } from '../engine/tensor.ts';
 import { rememberedChoices } from '../io/choices.ts';
 import { nodeGpu } from '../io/gpu.ts';
@@ -80,29 +80,6 @@ const input = (shape: readonly number[], seed: number, scale = 1): Tensor =>
 const filter = (shape: readonly number[], seed: number, scale = gain(size(shape.slice(1)))): Tensor =>
   engine.tensor(shape, fill(shape, seed, scale), 'filter');
 
-/** Work done over and over: made once, captured the second time, then replayed. `work` may return what it made. */
-class Repeated<T extends Tensor | undefined> {
-  #replay: Replay<T> | undefined;
-  #warm = false;
-
-  constructor(readonly work: () => T) {}
-
-  async run(): Promise<void> {
-    if (this.#replay) this.#replay.run();
-    else if (this.#warm) {
-      engine.memory.trim();
-      this.#replay = Replay.capture(engine, this.work);
-    } else this.work()?.release();
-    this.#warm = true;
-    await engine.finish();
-  }
-
-  dispose(): void {
-    this.#replay?.dispose();
-    engine.memory.trim();
-  }
-}
-
 /** A task that computes named tensors; `inputs` live as long as it does. */
 function repeat(inputs: Tensor[], compute: () => Record<string, Tensor | undefined>): Task {
   let names: Record<string, Tensor> = {};
@@ -111,19 +88,23 @@ function repeat(inputs: Tensor[], compute: () => Record<string, Tensor | undefin
     for (const x of inputs) x.setGrad(undefined);
     names = {};
   };
-  const repeated = new Repeated(() => {
+  const repeated = new Repeated(engine, () => {
     drop();
     using _scope = engine.scope();
     for (const [name, x] of Object.entries(compute())) if (x) names[name] = x.retain();
     return undefined;
   });
   return {
-    run: () => repeated.run(),
+    async run() {
+      repeated.run();
+      await engine.finish();
+    },
     outputs: () => Promise.all(Object.entries(names).map(async ([name, x]) => ({ name, data: await x.read() }))),
     dispose() {
       drop();
       for (const x of inputs) x.release();
       repeated.dispose();
+      engine.memory.trim();
     },
   };
 }
@@ -233,9 +214,12 @@ const tasks: Record<string, (item: Item) => Task> = {
     };
     const net = new ListedFstrn(item);
     const adam = new Adam(net, { lr: item.lr });
-    const repeated = new Repeated(() => step(net, adam));
+    const repeated = new Repeated(engine, () => step(net, adam));
     return {
-      run: () => repeated.run(),
+      async run() {
+        repeated.run();
+        await engine.finish();
+      },
       async outputs() {
         const fresh = new ListedFstrn(item).train(false);
         const optimizer = new Adam(fresh, { lr: 1e-3 });
@@ -250,6 +234,7 @@ const tasks: Record<string, (item: Item) => Task> = {
         adam.dispose();
         net.dispose();
         repeated.dispose();
+        engine.memory.trim();
       },
     };
   },

@@ -60,3 +60,31 @@ export class Replay<T extends Tensor | undefined = Tensor> {
     this.engine.commands.dropRecording(this.recording);
   }
 }
+
+/** Work done over and over: made as it goes the first time, captured the second, replayed from then on. */
+export class Repeated<T extends Tensor | undefined> {
+  #replay: Replay<T> | undefined;
+  #warm = false;
+
+  /** @param work may return a tensor that it makes; replays overwrite it */
+  constructor(
+    readonly engine: Engine,
+    readonly work: () => T,
+  ) {}
+
+  run(): void {
+    if (this.#replay) this.#replay.run();
+    else if (this.#warm) {
+      this.engine.memory.trim(); // what the first run left behind: the captured one has memory of its own
+      this.#replay = Replay.capture(this.engine, this.work);
+    } else this.work()?.release();
+    this.#warm = true;
+  }
+
+  /** Gives back the memory of the capture; a next run makes everything anew. */
+  dispose(): void {
+    this.#replay?.dispose();
+    this.#replay = undefined;
+    this.#warm = false;
+  }
+}

@@ -12,7 +12,7 @@ import type { Optimizer } from '../engine/optim/optimizer.ts';
 import { constantRate, cosineRate, plateauRate, type Schedule, stepRate } from '../engine/optim/schedule.ts';
 import { Sgd } from '../engine/optim/sgd.ts';
 import { Random, type RandomState } from '../engine/random.ts';
-import { Replay } from '../engine/replay.ts';
+import { Repeated } from '../engine/replay.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { type Net, nets } from '../nets/index.ts';
 import type { Batch } from './dataset.ts';
@@ -101,8 +101,7 @@ export class Trainer {
   readonly #losses: Ring;
   readonly #share: Tensor;
   #batches: { x: Tensor; target: Tensor }[] = [];
-  #replay: Replay<undefined> | undefined;
-  #warm = false;
+  readonly #step: Repeated<undefined>;
   #pending: Pending[] = [];
   #reads: { steps: readonly Pending[]; values: Promise<Float32Array> }[] = [];
   #readAt = 0;
@@ -126,6 +125,7 @@ export class Trainer {
     this.#schedule = makeSchedule(recipe);
     this.#ema = recipe.ema > 0 ? new Ema(this.net, recipe.ema) : undefined;
     const { accumulate, lossScale } = recipe.gradients;
+    this.#step = new Repeated(engine, () => this.#work());
     this.#losses = new Ring(engine, Math.max(64, accumulate));
     this.#share = engine.lasting(() => engine.tensor([], [lossScale / accumulate]));
   }
@@ -141,7 +141,8 @@ export class Trainer {
     this.#optimizer.lr = lr;
     const first = this.#losses.count;
     this.#feed();
-    this.#advance();
+    if (this.replays) this.#step.run();
+    else this.#work();
     this.engine.commands.submit();
     this.iteration++;
     this.#pending.push({ iteration: this.iteration, lr, first });
@@ -212,7 +213,7 @@ export class Trainer {
     this.#recent = [...progress.recent];
     this.#window = [...progress.window];
     if (progress.device === this.engine.caps.description) this.engine.choices = progress.kernels;
-    this.#forget(); // other kernels may be preferred now
+    this.#step.dispose(); // other kernels may be preferred now
     [this.#pending, this.#reads, this.lastLoss] = [[], [], Number.NaN];
   }
 
@@ -223,7 +224,7 @@ export class Trainer {
   }
 
   dispose(): void {
-    this.#forget();
+    this.#step.dispose();
     for (const { x, target } of this.#batches) for (const tensor of [x, target]) tensor.release();
     this.#share.release();
     this.#losses.dispose();
@@ -242,22 +243,6 @@ export class Trainer {
       engine.write(this.#batches[pass].x, lr);
       engine.write(this.#batches[pass].target, hr);
     }
-  }
-
-  /** Brings a step onto the device, with as little JavaScript as has to be. */
-  #advance(): void {
-    if (this.#replay) this.#replay.run();
-    else if (this.#warm && this.replays) {
-      this.engine.memory.trim(); // what the first step left behind: the captured one has memory of its own
-      this.#replay = Replay.capture(this.engine, () => this.#work());
-    } else this.#work();
-    this.#warm = true;
-  }
-
-  #forget(): void {
-    this.#replay?.dispose();
-    this.#replay = undefined;
-    this.#warm = false;
   }
 
   /** All that a step does on the device. */
