@@ -3,7 +3,7 @@ import type { Engine } from '../engine/engine.ts';
 import { LimitError, SubpixelError } from '../engine/errors.ts';
 import { Module, Noise } from '../engine/nn/module.ts';
 import { type Shape, size, type Tensor } from '../engine/tensor.ts';
-import { type Net, nets } from '../nets/index.ts';
+import { inputShape, macsFor, type Net } from '../nets/net.ts';
 import { checkRecipe, type Recipe } from '../train/recipes.ts';
 import { SyntheticSource } from '../train/synthetic.ts';
 import { buildNet, Trainer } from '../train/trainer.ts';
@@ -134,15 +134,14 @@ export async function profileStep(
 export async function profileInference(
   engine: Engine,
   recipe: Pick<Recipe, 'net' | 'seed'>,
-  input: readonly [number, number, number, number],
+  { samples, input }: { readonly samples: number; readonly input?: readonly [number, number, number] },
   options: ProfileOptions = {},
 ): Promise<Profile> {
   return underRoof(engine, options, async (roof, tell) => {
     using log = new MemoryLog(engine);
     const net = buildNet(engine, recipe, new Noise(recipe.seed));
     net.train(false);
-    const [n, t, h, w] = input;
-    const shape = [n, net.config.channels, t, h, w];
+    const shape = inputShape(net, samples, ...(input ?? usualInput(engine, net)));
     const values = noise(size(shape));
     return await profile(engine, log, roof, tell, {
       ...{ what: 'inference', net, name: recipe.net.name, shape, passes: 1, slots: () => [] },
@@ -158,8 +157,7 @@ export async function profileInference(
 }
 
 /** Frames and edges of low resolution that say something about a network in a second or two. */
-export function usualInput(engine: Engine, netName: string): [number, number, number] {
-  const { window } = nets[netName];
+function usualInput(engine: Engine, { window }: Net): [number, number, number] {
   return engine.caps.fallback ? [window, 48, 48] : [window, 180, 320];
 }
 
@@ -198,7 +196,7 @@ function affordableBatch(engine: Engine, recipe: Recipe, { gflops }: Roof, tell:
   if (!engine.caps.fallback || batch === 1) return batch;
   const net = buildNet(engine, recipe);
   const [, , frames, height, width] = new SyntheticSource(recipe).next(1).lrShape;
-  const seconds = (6 * accumulate * batch * net.macs(frames, height, width)) / (USUAL_SHARE * gflops * 1e9);
+  const seconds = (6 * accumulate * batch * macsFor(engine, net, frames, height, width)) / (USUAL_SHARE * gflops * 1e9);
   net.dispose();
   if (seconds < PATIENCE_SECONDS) return batch;
   tell(

@@ -1,4 +1,5 @@
 import type { Engine } from '../engine/engine.ts';
+import { macsFor } from '../nets/net.ts';
 import type { Recipe } from '../train/recipes.ts';
 import { SyntheticSource } from '../train/synthetic.ts';
 import { Trainer } from '../train/trainer.ts';
@@ -48,7 +49,7 @@ export async function benchStep(
     const { accumulate } = recipe.gradients;
     const { lrShape } = source.next(batch);
     const [, , frames, height, width] = lrShape;
-    const gflops = (3 * 2 * accumulate * batch * trainer.net.macs(frames, height, width)) / ms / 1e6;
+    const gflops = (3 * 2 * accumulate * batch * macsFor(engine, trainer.net, frames, height, width)) / ms / 1e6;
     return {
       ...{ recipe: recipe.name, parameters: trainer.net.parameterCount(), batch: lrShape },
       ...{ ms, quartiles, margin, samples },

@@ -8,6 +8,7 @@ import { writeReport } from '../io/report.ts';
 import { RunFolder } from '../io/run-folder.ts';
 import { type Showcase, writeShowcase } from '../io/showcase.ts';
 import { openRun, type RunRequest, type TrainingRun, train } from '../io/training-run.ts';
+import { macsFor } from '../nets/net.ts';
 import { measureRate } from '../train/rate.ts';
 import { type Recipe, recipeNamed } from '../train/recipes.ts';
 import { protocolFor } from '../train/validation.ts';
@@ -175,7 +176,7 @@ async function show({ trainer, folder, footage, info }: TrainingRun, flops: numb
   const { engine, recipe, net } = trainer;
   const window = recipe.data.frames;
   const { scale } = net.config;
-  const each = 2 * net.macs(window, clip.height / scale, clip.width / scale);
+  const each = 2 * macsFor(engine, net, window, clip.height / scale, clip.width / scale);
   const heldOut = footage.heldOut[0].frames.length;
   const count = Math.min(Math.max(Math.floor(flops / each), FEWEST.frames), heldOut);
   const progress = startProgress('upscaling held-out frames', count, 'frames');

@@ -3,7 +3,8 @@ import { FormatError, UsageError } from '../engine/errors.ts';
 import { Noise } from '../engine/nn/module.ts';
 import { Random } from '../engine/random.ts';
 import { readWeights } from '../io/checkpoint.ts';
-import { type Net, type NetEntry, nets } from '../nets/index.ts';
+import { srNets } from '../nets/index.ts';
+import type { Net, NetEntry } from '../nets/net.ts';
 import { recipes } from '../train/recipes.ts';
 import { lookUp } from './common.ts';
 
@@ -15,15 +16,15 @@ export interface NetOptions {
 }
 
 /** @param others names that the command takes too @throws {UsageError} that lists what there is */
-export function netEntry(name: string, others: readonly string[] = []): NetEntry {
-  if (!Object.hasOwn(nets, name) && Object.hasOwn(recipes, name)) {
+export function netEntry(name: string, others: readonly string[] = []): NetEntry<Net> {
+  if (!Object.hasOwn(srNets, name) && Object.hasOwn(recipes, name)) {
     const { net } = recipes[name];
     throw new UsageError(
       `${name} is a recipe, not a network: what it trains is ${net.name}. ` +
         `Expected ${net.name} --weights runs/${name}/weights.safetensors, a file that "subpixel train ${name}" writes`,
     );
   }
-  return lookUp('network', name, nets, others);
+  return lookUp('network', name, srNets, others);
 }
 
 /** @throws {UsageError} when the user asks for a scale that the network does not have */
@@ -59,5 +60,5 @@ export async function loadNet(engine: Engine, name: string, options: NetOptions)
     throw error instanceof FormatError ? new FormatError(`${options.weights}: ${error.message}`) : error;
   }
   net.train(false);
-  return { net, window: weights?.frames ?? entry.window };
+  return { net, window: weights?.frames ?? net.window };
 }

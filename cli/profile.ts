@@ -8,7 +8,6 @@ import {
   profileFacts,
   profileInference,
   profileStep,
-  usualInput,
 } from '../bench/profile.ts';
 import { profilePage } from '../bench/profile-page.ts';
 import { chromeTrace } from '../bench/trace.ts';
@@ -82,9 +81,8 @@ async function run(name: string, options: Options): Promise<void> {
 async function measured(recipe: Recipe, options: Options): Promise<Profile & { device: string }> {
   const { batch, inference, device } = options;
   const engine = await openEngine(device);
-  const shape = options.input ?? usualInput(engine, recipe.net.name);
   const profile = inference
-    ? await profileInference(engine, recipe, [batch ?? 1, ...shape], { tell: note })
+    ? await profileInference(engine, recipe, { samples: batch ?? 1, input: options.input }, { tell: note })
     : await profileStep(engine, recipe, { batch, tell: note });
   return { ...profile, device: engine.caps.description };
 }

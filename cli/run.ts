@@ -4,7 +4,7 @@ import { ShapeError, UsageError } from '../engine/errors.ts';
 import type { HostTensor } from '../engine/nn/module.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { floats, readSafetensors, writeSafetensors } from '../io/safetensors.ts';
-import type { Net } from '../nets/index.ts';
+import type { Net } from '../nets/net.ts';
 import { type CommonOptions, jsonObject, note, noteComputed, openEngine, report, shared } from './common.ts';
 import { loadNet, netEntry } from './net.ts';
 

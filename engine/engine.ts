@@ -8,6 +8,7 @@ import { DeviceLostError, KernelError, ShapeError, shapeText } from './errors.ts
 import { type Constants, Kernel, Pipelines, type Uniforms, type Varying } from './kernel.ts';
 import { type Choices, knobs } from './knobs.ts';
 import { Memory, sizeClass } from './memory.ts';
+import type { AnyOp } from './op.ts';
 import { extent, type Layout, plainStrides, type Shape, Storage, size, Tensor } from './tensor.ts';
 import { Validator } from './validate.ts';
 
@@ -45,6 +46,14 @@ export interface MemoryWatcher {
   used(storages: readonly Storage[]): void;
 }
 
+/** Is told of every op that runs: what counts arithmetic and what writes a network down for other programs listen here. */
+export type Tracer = (
+  rule: AnyOp['spec'],
+  inputs: Readonly<Record<string, Tensor | undefined>>,
+  attrs: object,
+  y: Tensor,
+) => void;
+
 const MAX_MAPS = 256;
 const layoutKernel = new Kernel('layout', layoutWgsl);
 
@@ -70,6 +79,7 @@ export class Engine {
   /** While a step is captured: the storage it uses and did not make, held so that its replays find it unchanged. */
   borrowed: Set<Storage> | undefined;
   watcher: MemoryWatcher | undefined;
+  tracer: Tracer | undefined;
   readonly at: Place = { phase: '', layer: '', op: '' };
 
   #scopes: Scope[] = [];

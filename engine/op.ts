@@ -163,6 +163,7 @@ function apply<I extends readonly string[], A extends object>(spec: OpSpec<I, A>
     });
   }
   engine.validator?.add(spec.name, inputs, attrs, y);
+  engine.tracer?.(spec, inputs, attrs, y);
   return y;
 }
 

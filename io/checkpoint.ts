@@ -90,10 +90,11 @@ export async function readWeights(path: string, net: string): Promise<Weights> {
   };
 }
 
+/** The network's tensors, averages in the place of what is averaged: running statistics are not. */
 function usable(tensors: StateDict): StateDict {
-  const prefix = [...tensors.keys()].some((name) => name.startsWith('ema.')) ? 'ema.' : 'net.';
-  const own = [...tensors].filter(([name]) => name.startsWith(prefix));
-  return new Map(own.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
+  const own = [...tensors].filter(([name]) => name.startsWith('net.'));
+  const names = own.map(([name, tensor]) => [name.slice('net.'.length), tensor] as const);
+  return new Map(names.map(([name, tensor]) => [name, tensors.get(`ema.${name}`) ?? tensor]));
 }
 
 function stateDict(path: string, tensors: ReadonlyMap<string, StoredTensor>): StateDict {

@@ -6,7 +6,6 @@
 // - the enlargement is a transposed convolution with kernel = stride = (1, 4, 4), written as 1x1x1 convolution and pixel
 //   shuffle. The code's kernel 3 at stride 4 leaves every fourth row and column empty (`upsampler: 'holes'` mimics it);
 // - the input reaches the output by half-pixel interpolation (the code's is shifted by 1.5 pixels).
-import { UsageError } from '../engine/errors.ts';
 import { icnr, truncatedNormal, xavierUniform } from '../engine/nn/init.ts';
 import { Conv3d, ConvTranspose3d, Dropout, PReLU } from '../engine/nn/layers.ts';
 import { type Build, chain, Module } from '../engine/nn/module.ts';
@@ -16,6 +15,7 @@ import { interpolate } from '../engine/ops/interpolate.ts';
 import { separable_conv3d } from '../engine/ops/separable_conv3d.ts';
 import { leaky_relu } from '../engine/ops/unary.ts';
 import type { Tensor } from '../engine/tensor.ts';
+import { between, configure, Net, type NetEntry, oneOf, whole } from './net.ts';
 
 export interface FstrnConfig {
   /** 1 (luminance) or 3 (RGB). */
@@ -104,7 +104,10 @@ class FullBlock extends Module {
  * LFENet - D residual blocks - LRL - LSRNet, and CRL around them (the paper's figure 2).
  * forward: (N, C, T, H, W) in 0..1 to (N, C, T, scale·H, scale·W), any T, H, W.
  */
-export class Fstrn extends Module {
+export class Fstrn extends Net {
+  readonly form = 'clip';
+  override readonly window = 5;
+  readonly spatialReach: number;
   readonly lfe: Conv3d;
   readonly blocks: Module[];
   readonly prelu: PReLU;
@@ -117,9 +120,11 @@ export class Fstrn extends Module {
   /** @throws {UsageError} when the configuration makes no network */
   constructor(build: Build, config: Partial<FstrnConfig> = {}) {
     super();
-    this.config = checked({ ...fstrnDefaults, ...config });
+    this.config = checked(config);
     const { channels, width, blocks, kernel, scale, block, upsampler, dropout } = this.config;
     const slopes = this.config.slopes === 'channel' ? width : 1;
+    const perBlock = Math.floor(kernel / 2) * (block === 'full' ? 2 : 1);
+    this.spatialReach = 1 + blocks * perBlock + 1 + 1 + 1; // first, blocks, fusion, enlargement, last
     const cube = [3, 3, 3];
     const narrow = width / 4;
 
@@ -189,52 +194,32 @@ export class Fstrn extends Module {
     if (crossResidual === 'bicubic') return imresize(x, { scale });
     return interpolate(x, { scale_factor: [1, scale, scale], mode: 'trilinear' });
   }
-
-  /** Multiply-adds for one clip of `frames` frames of h x w, biases and interpolation left out. */
-  macs(frames: number, h: number, w: number): number {
-    const { scale } = this.config;
-    return [...this.namedParameters()]
-      .filter(([name, p]) => name.endsWith('weight') && p.shape.length > 1)
-      .reduce((sum, [name, p]) => {
-        const positions = frames * h * w * (name === 'out.weight' ? scale ** 2 : 1);
-        return sum + positions * p.shape.reduce((a, b) => a * b, 1);
-      }, 0);
-  }
-
-  /** Low-resolution pixels around a position that can change its output: how far tiles must overlap. */
-  get spatialReach(): number {
-    const { blocks, kernel, block } = this.config;
-    const perBlock = Math.floor(kernel / 2) * (block === 'full' ? 2 : 1);
-    return 1 + blocks * perBlock + 1 + 1 + 1; // first, blocks, fusion, enlargement, last
-  }
 }
 
-const choices: { [K in 'block' | 'slopes' | 'upsampler' | 'crossResidual' | 'localResidual']: FstrnConfig[K][] } = {
-  block: ['separable', 'full'],
-  slopes: ['channel', 'shared'],
-  upsampler: ['shuffle', 'holes', 'wide'],
-  crossResidual: ['bilinear', 'bicubic', 'none'],
-  localResidual: [true, false],
+const checked = (given: Partial<FstrnConfig>): FstrnConfig =>
+  configure('fstrn', fstrnDefaults, given, {
+    channels: whole(),
+    width: { want: 'a multiple of 4', holds: (n) => Number.isSafeInteger(n) && Number(n) > 0 && Number(n) % 4 === 0 },
+    blocks: whole(0),
+    kernel: { want: 'an odd number', holds: (n) => Number.isSafeInteger(n) && Number(n) % 2 === 1 && Number(n) > 0 },
+    scale: whole(given.upsampler === 'holes' ? 3 : 1),
+    block: oneOf('separable', 'full'),
+    slopes: oneOf('channel', 'shared'),
+    upsampler: oneOf('shuffle', 'holes', 'wide'),
+    localResidual: oneOf(true, false),
+    crossResidual: oneOf('bilinear', 'bicubic', 'none'),
+    dropout: { want: 'a share in [0, 1)', holds: (p) => typeof p === 'number' && p >= 0 && p < 1 },
+    leaky: between(0, 1),
+  });
+
+export const entry: NetEntry<Fstrn> = {
+  title: 'FSTRN, fast spatio-temporal residual network',
+  paper: 'Li et al., CVPR 2019',
+  year: 2019,
+  task: 'super-resolution',
+  defaults: { ...fstrnDefaults },
+  inputs: ['x'],
+  weights: 'subpixel train fstrn',
+  verified: 'PyTorch, float64: output, loss, every gradient; three variants',
+  create: (build, config) => new Fstrn(build, config as Partial<FstrnConfig>),
 };
-
-/** Settings may come from a command line or a file, where the compiler has not seen them. */
-function checked(config: FstrnConfig): FstrnConfig {
-  const { width, kernel, scale, blocks, channels, dropout, upsampler, leaky } = config;
-  for (const [key, allowed] of Object.entries(choices)) {
-    const given = config[key as keyof typeof choices];
-    if (!(allowed as unknown[]).includes(given)) {
-      throw new UsageError(`fstrn ${key}: expected ${allowed.join(' or ')}, got ${given}`);
-    }
-  }
-  const whole = (n: number, least: number) => Number.isInteger(n) && n >= least;
-  if (!whole(channels, 1)) throw new UsageError(`fstrn channels: expected 1 or more, got ${channels}`);
-  if (!whole(width, 4) || width % 4 !== 0) throw new UsageError(`fstrn width: expected a multiple of 4, got ${width}`);
-  if (!whole(blocks, 0)) throw new UsageError(`fstrn blocks: expected 0 or more, got ${blocks}`);
-  if (!whole(kernel, 1) || kernel % 2 === 0)
-    throw new UsageError(`fstrn kernel: expected an odd number, got ${kernel}`);
-  if (!whole(scale, upsampler === 'holes' ? 3 : 1))
-    throw new UsageError(`fstrn scale: expected a whole number that suits ${upsampler}, got ${scale}`);
-  if (!(dropout >= 0 && dropout < 1)) throw new UsageError(`fstrn dropout: expected a share in [0, 1), got ${dropout}`);
-  if (!(leaky >= 0 && leaky <= 1)) throw new UsageError(`fstrn leaky: expected a slope from 0 to 1, got ${leaky}`);
-  return config;
-}

@@ -2,7 +2,7 @@ import type { Engine } from '../engine/engine.ts';
 import { LimitError, OutOfMemoryError, ShapeError, UsageError } from '../engine/errors.ts';
 import { slice } from '../engine/ops/slice.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import type { Net } from '../nets/index.ts';
+import type { Net } from '../nets/net.ts';
 import type { Planes } from './degrade.ts';
 
 export interface InferOptions {

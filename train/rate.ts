@@ -1,4 +1,5 @@
 import type { Engine } from '../engine/engine.ts';
+import { macsFor } from '../nets/net.ts';
 import type { Recipe } from './recipes.ts';
 import { SyntheticSource } from './synthetic.ts';
 import { Trainer } from './trainer.ts';
@@ -23,7 +24,7 @@ export async function measureRate(
     const { frames, crop, batch } = recipe.data;
     const side = crop / trainer.net.config.scale;
     const passes = batch * recipe.gradients.accumulate;
-    const flops = 3 * 2 * passes * trainer.net.macs(frames, side, side); // forward, and the gradients of input and weight
+    const flops = 3 * 2 * passes * macsFor(engine, trainer.net, frames, side, side); // forward, and the gradients of input and weight
     return { stepsPerSecond, flopsPerSecond: stepsPerSecond * flops };
   } finally {
     trainer.dispose();

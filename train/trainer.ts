@@ -14,7 +14,8 @@ import { Sgd } from '../engine/optim/sgd.ts';
 import { Random, type RandomState } from '../engine/random.ts';
 import { Repeated } from '../engine/replay.ts';
 import type { Tensor } from '../engine/tensor.ts';
-import { type Net, nets } from '../nets/index.ts';
+import { srNets } from '../nets/index.ts';
+import type { Net } from '../nets/net.ts';
 import type { Batch } from './dataset.ts';
 import { checkRecipe, type Recipe } from './recipes.ts';
 
@@ -68,8 +69,8 @@ interface Pending {
 /** The network that a recipe names, with its first weights. */
 export function buildNet(engine: Engine, recipe: Pick<Recipe, 'net' | 'seed'>, noise = new Noise(recipe.seed)): Net {
   const { name, ...config } = recipe.net;
-  if (!Object.hasOwn(nets, name)) throw new UsageError(`no network is called ${name}`);
-  return nets[name].create({ engine, random: new Random(recipe.seed, 1), noise }, config); // stream 0 draws the crops
+  if (!Object.hasOwn(srNets, name)) throw new UsageError(`no super-resolution network is called ${name}`);
+  return srNets[name].create({ engine, random: new Random(recipe.seed, 1), noise }, config); // stream 0 draws the crops
 }
 
 /** A recipe's loss of what the network made of a batch. */

@@ -1,6 +1,6 @@
 import type { Engine } from '../engine/engine.ts';
 import { ShapeError } from '../engine/errors.ts';
-import type { Net } from '../nets/index.ts';
+import type { Net } from '../nets/net.ts';
 import { rgbToYcbcr, toBytes, toInterleaved, toPlanes, ycbcrToRgb } from './colour.ts';
 import { bicubicUpscale, type Planes } from './degrade.ts';
 import { type InferOptions, superResolve } from './infer.ts';

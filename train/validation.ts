@@ -1,6 +1,6 @@
 import type { Engine } from '../engine/engine.ts';
 import { ShapeError } from '../engine/errors.ts';
-import type { Net } from '../nets/index.ts';
+import type { Net } from '../nets/net.ts';
 import { lumaOfPlanes } from './colour.ts';
 import type { ClipFrames } from './dataset.ts';
 import { bicubicUpscale, type Degradation, degrade, type Planes } from './degrade.ts';

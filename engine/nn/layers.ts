@@ -1,7 +1,7 @@
 import { Varying } from '../kernel.ts';
 import { dropoutMask } from '../kernels/random-tensor.ts';
 import { type ConvAttrs, conv2d, conv3d } from '../ops/conv.ts';
-import { conv_transpose3d } from '../ops/conv_transpose.ts';
+import { conv_transpose2d, conv_transpose3d } from '../ops/conv_transpose.ts';
 import { dropout } from '../ops/dropout.ts';
 import { type Fusion, fused_conv2d, fused_conv3d } from '../ops/fused_conv.ts';
 import { prelu } from '../ops/prelu.ts';
@@ -66,6 +66,18 @@ export class Conv3d extends Conv {
   }
   fused(x: Tensor, { slope, residual, ...fusion }: Fused): Tensor {
     return fused_conv3d(x, this.weight, this.bias, slope, residual, { ...this.attrs, ...fusion });
+  }
+}
+
+/** y = conv_transpose2d(x, weight, bias); weight (in, out, taps...). No padding unless told. */
+export class ConvTranspose2d extends Conv {
+  readonly #outputPadding: readonly number[];
+  constructor(build: Build, { outputPadding, ...options }: ConvOptions & { outputPadding?: readonly number[] }) {
+    super(build, { padding: 0, ...options }, [options.in, options.out / (options.groups ?? 1), ...options.kernel]);
+    this.#outputPadding = outputPadding ?? [0, 0];
+  }
+  forward(x: Tensor): Tensor {
+    return conv_transpose2d(x, this.weight, this.bias, { ...this.attrs, output_padding: this.#outputPadding });
   }
 }
 

@@ -35,15 +35,33 @@ export abstract class Module {
 
   abstract forward(...inputs: Tensor[]): Tensor;
 
+  readonly #buffers = new Set<Tensor>();
+
+  /** A tensor that belongs to the module and to its state, but that no optimizer changes: running statistics. */
+  protected buffer(engine: Engine, shape: Shape, data: ArrayLike<number>): Tensor {
+    const tensor = engine.lasting(() => engine.tensor(shape, data));
+    this.#buffers.add(tensor);
+    return tensor;
+  }
+
   /** Parameters by path, in the order of the properties; one that stands in several places, by the first. */
-  *namedParameters(prefix = ''): Generator<[name: string, parameter: Tensor]> {
+  *namedParameters(): Generator<[name: string, parameter: Tensor]> {
+    for (const [name, tensor, buffer] of this.#state('')) if (!buffer) yield [name, tensor];
+  }
+
+  /** Parameters and buffers: all that a state dictionary holds, as `namedParameters` orders them. */
+  *namedTensors(): Generator<[name: string, tensor: Tensor]> {
+    for (const [name, tensor] of this.#state('')) yield [name, tensor];
+  }
+
+  *#state(prefix: string): Generator<[name: string, tensor: Tensor, buffer: boolean]> {
     const seen = new Set<Tensor>();
     for (const [path, value] of this.#members(prefix)) {
-      const own: Iterable<[string, Tensor]> =
-        value instanceof Tensor ? [[path, value]] : value.namedParameters(`${path}.`);
-      for (const [name, parameter] of own) {
-        if (!seen.has(parameter)) yield [name, parameter];
-        seen.add(parameter);
+      const own: Iterable<[string, Tensor, boolean]> =
+        value instanceof Tensor ? [[path, value, this.#buffers.has(value)]] : value.#state(`${path}.`);
+      for (const entry of own) {
+        if (!seen.has(entry[1])) yield entry;
+        seen.add(entry[1]);
       }
     }
   }
@@ -72,6 +90,12 @@ export abstract class Module {
     }
   }
 
+  /** Lets gradients pass through this module without computing those of its parameters, as feature losses want it. */
+  freeze(): this {
+    for (const parameter of this.parameters()) parameter.tracked = false;
+    return this;
+  }
+
   /** Number of values in all parameters. */
   parameterCount(): number {
     return this.parameters().reduce((sum, p) => sum + p.shape.reduce((a, b) => a * b, 1), 0);
@@ -86,14 +110,14 @@ export abstract class Module {
 
   async stateDict(): Promise<StateDict> {
     const dict: StateDict = new Map();
-    for (const [name, p] of this.namedParameters()) dict.set(name, { shape: p.shape, data: await p.read() });
+    for (const [name, p] of this.namedTensors()) dict.set(name, { shape: p.shape, data: await p.read() });
     return dict;
   }
 
-  /** Replaces all parameters. @throws {FormatError} that names every missing, unknown or misshapen tensor */
+  /** Replaces all parameters and buffers. @throws {FormatError} that names every missing, unknown or misshapen tensor */
   loadStateDict(dict: ReadonlyMap<string, HostTensor>): void {
     const problems: string[] = [];
-    const own = new Map(this.namedParameters());
+    const own = new Map(this.namedTensors());
     for (const [name, p] of own) {
       const given = dict.get(name);
       if (!given) problems.push(`${name} ${shapeText(p.shape)} is missing`);
@@ -109,9 +133,9 @@ export abstract class Module {
     for (const [name, p] of own) p.engine.write(p, dict.get(name)!.data);
   }
 
-  /** Returns the parameters' memory to the device. */
+  /** Returns the memory of parameters and buffers to the device. */
   dispose(): void {
-    for (const p of this.parameters()) p.release();
+    for (const [, tensor] of [...this.namedTensors()]) tensor.release();
   }
 
   *#members(prefix: string): Generator<[string, Tensor | Module]> {
