@@ -7,6 +7,7 @@ import { noteValidation, packageVersion } from './common.ts';
 import { register as demo } from './demo.ts';
 import { register as doctor } from './doctor.ts';
 import { register as evaluate } from './eval.ts';
+import { register as nets } from './nets.ts';
 import { register as op } from './op.ts';
 import { register as profile } from './profile.ts';
 import { register as run } from './run.ts';
@@ -25,7 +26,7 @@ const program = new Command('subpixel')
   .addHelpText('after', ENDS)
   .exitOverride();
 
-for (const register of [bench, demo, doctor, evaluate, op, profile, run, train, upscale]) register(program);
+for (const register of [bench, demo, doctor, evaluate, nets, op, profile, run, train, upscale]) register(program);
 for (const command of program.commands) command.exitOverride().showHelpAfterError('(--help shows what it takes)');
 
 /** 0 only on success; 2 for a command line that makes no sense, 1 for what failed; what a command set, such as 130 after Ctrl-C. */

@@ -1,7 +1,7 @@
 import type { Engine } from '../engine/engine.ts';
 import { UsageError } from '../engine/errors.ts';
 import { type Build, Module, type StateDict } from '../engine/nn/module.ts';
-import type { Tensor } from '../engine/tensor.ts';
+import type { Shape, Tensor } from '../engine/tensor.ts';
 
 /**
  * How a super-resolution network takes frames (N samples, C channels, T frames, H x W pixels, s times larger).
@@ -57,6 +57,8 @@ export interface NetEntry<M extends Module = Module> {
   readonly defaults: Readonly<Record<string, unknown>>;
   /** What forward takes, in its order; '?' behind a name: may be missing. */
   readonly inputs: readonly string[];
+  /** Shapes of usual inputs of a network that does not enlarge, for tables and profiles. */
+  readonly usual?: readonly Shape[];
   /** Parameters (no running statistics) as published for the default settings, and who says so. */
   readonly published?: { readonly parameters: number; readonly by: string };
   /** Where trained weights can be had. */

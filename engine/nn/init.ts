@@ -10,7 +10,11 @@ function fans(shape: Shape): { fanIn: number; fanOut: number } {
   return { fanIn: shape[1] * taps, fanOut: shape[0] * taps };
 }
 
-const fill = (shape: Shape, draw: () => number): Float32Array => Float32Array.from({ length: size(shape) }, draw);
+function fill(shape: Shape, draw: () => number): Float32Array {
+  const values = new Float32Array(size(shape));
+  for (let i = 0; i < values.length; i++) values[i] = draw();
+  return values;
+}
 
 /** U(-a, a), a = √(6 / (fan_in + fan_out)). Glorot, Bengio 2010, eq. 16. */
 export const xavierUniform: Init = (shape, random) => {
