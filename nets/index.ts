@@ -1,8 +1,10 @@
+import { entry as easyflow } from './easyflow.ts';
 import { entry as fstrn } from './fstrn.ts';
 import type { Net, NetEntry } from './net.ts';
 
 /** Every network by its name. */
 export const nets: Readonly<Record<string, NetEntry>> = {
+  easyflow,
   fstrn,
 };
 
