@@ -7,6 +7,7 @@ import { benchConv, type ConvPlan, convPlan } from '../bench/conv.ts';
 import { convPage } from '../bench/conv-page.ts';
 import { comparisonTable, headline, rowTable } from '../bench/conv-text.ts';
 import { margin, milliseconds, number, percent } from '../bench/format.ts';
+import { benchNet, type NetRow } from '../bench/net-speed.ts';
 import { benchOps, type OpRow } from '../bench/ops.ts';
 import { benchOverhead, type OverheadRow } from '../bench/overhead.ts';
 import { measurePeak, type Peak } from '../bench/peak.ts';
@@ -17,6 +18,7 @@ import { UsageError } from '../engine/errors.ts';
 import { ops } from '../engine/ops/index.ts';
 import { writeFileAtomic } from '../io/atomic.ts';
 import { projectFolder } from '../io/folders.ts';
+import { srNets } from '../nets/index.ts';
 import { type Recipe, recipeNamed, recipes } from '../train/recipes.ts';
 import { type CommonOptions, lookUp, openEngine, report, shared, table } from './common.ts';
 import { startProgress } from './progress.ts';
@@ -50,7 +52,7 @@ export function register(program: Command): void {
   const bench = program
     .command('bench')
     .description(
-      'measure: conv (separable against full 3D convolution), ops, step, overhead; compare what was measured',
+      'measure: conv (separable against full 3D convolution), ops, step, nets, overhead; compare what was measured',
     )
     .addHelpText('after', '\nExamples:\n  $ subpixel bench conv --html report.html\n  $ subpixel bench step --help');
 
@@ -89,6 +91,15 @@ export function register(program: Command): void {
     json: true,
     examples: ['subpixel bench step', 'subpixel bench step --recipe fstrn-small,fstrn --json'],
   });
+
+  const networks = measuring(bench, 'nets', 'every network that enlarges: seconds for a megapixel that comes out')
+    .option('--only <nets>', 'some networks, separated by commas', (text: string) => {
+      const names = text.split(',').map((name) => name.trim());
+      for (const name of names) lookUp('network', name, srNets);
+      return names;
+    })
+    .action((options: Options & { only?: string[] }) => run('nets', options, (work) => everyNet(work, options)));
+  shared(networks, { json: true, examples: ['subpixel bench nets --quick', 'subpixel bench nets --only vdsr,esrgan'] });
 
   const overhead = measuring(
     bench,
@@ -200,6 +211,24 @@ async function steps(
     'peak MiB',
     'live before, after',
   ];
+  return { json: { rows }, text: table([head, ...rows.map(line)]) };
+}
+
+async function everyNet(
+  { engine, peak, onProgress }: Work,
+  { only, quick }: Options & { only?: string[] },
+): Promise<Found> {
+  const names = only ?? Object.keys(srNets);
+  const rows: NetRow[] = [];
+  for (const [i, name] of names.entries()) {
+    rows.push(await benchNet(engine, name, peak, quick ? { least: 1, spend: 0 } : { least: 5, spend: 2000 }));
+    onProgress((i + 1) / names.length);
+  }
+  const line = (r: NetRow) => [
+    ...[r.net, r.input.join('x'), r.output.join('x'), milliseconds(r.ms), margin(r.margin)],
+    ...[r.secondsPerMegapixel.toFixed(2), number(r.gflops), percent(r.share), (r.peakBytes / 2 ** 20).toFixed(0)],
+  ];
+  const head = ['network', 'input', 'output', 'ms', '±', 's/Mpixel', 'GFLOP/s', 'of peak', 'peak MiB'];
   return { json: { rows }, text: table([head, ...rows.map(line)]) };
 }
 

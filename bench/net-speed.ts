@@ -1,0 +1,83 @@
+import type { Engine } from '../engine/engine.ts';
+import { Noise } from '../engine/nn/module.ts';
+import { Random } from '../engine/random.ts';
+import { type Shape, size, type Tensor } from '../engine/tensor.ts';
+import { srNets } from '../nets/index.ts';
+import { countMacs, inputShape, type Net } from '../nets/net.ts';
+import { noise } from './measure.ts';
+import type { Peak } from './peak.ts';
+import { type Sampling, sampleWall } from './statistics.ts';
+
+/** How long a network takes for one frame out of it. */
+export interface NetRow {
+  readonly net: string;
+  readonly input: Shape;
+  readonly output: Shape;
+  /** Of one forward pass on our clock, from its input to the end of its last dispatch. */
+  readonly ms: number;
+  readonly margin: number;
+  readonly samples: number;
+  /** Seconds for a million pixels that come out. */
+  readonly secondsPerMegapixel: number;
+  readonly macs: number;
+  readonly gflops: number;
+  readonly share: number;
+  readonly peakBytes: number;
+}
+
+/** What a bench of networks runs: a network with first weights, and inputs that make one frame. */
+export interface NetWork {
+  readonly net: Net;
+  readonly inputs: readonly { readonly shape: Shape; readonly values: Float32Array }[];
+}
+
+/** Pixels along the side of the frame that comes out. */
+const EDGE = { software: 128, hardware: 512 };
+
+/** A network at its default settings, and inputs for one frame of EDGE x EDGE. */
+export function netWork(engine: Engine, name: string): NetWork {
+  const net = srNets[name].create({ engine, random: new Random(1), noise: new Noise(1) }, {}).train(false);
+  const { channels, scale } = net.config;
+  const low = EDGE[engine.caps.fallback ? 'software' : 'hardware'] / (net.enlarged ? 1 : scale);
+  const edge = Math.ceil(low / net.grid) * net.grid;
+  const recurrent = net.form === 'recurrent';
+  const frames = recurrent ? 2 : net.window;
+  const shapes: Shape[] = [inputShape(net, 1, frames, edge, edge)];
+  if (recurrent) shapes.push([1, channels, 1, edge * scale, edge * scale]);
+  if (net.motion !== 'none') shapes.push([1, 2, frames - 1, edge, edge]);
+  return { net, inputs: shapes.map((shape) => ({ shape, values: noise(size(shape)) })) };
+}
+
+export async function benchNet(engine: Engine, name: string, peak: Peak, sampling: Sampling): Promise<NetRow> {
+  const { net, inputs } = netWork(engine, name);
+  try {
+    const given = engine.lasting(() => inputs.map(({ shape, values }) => engine.tensor(shape, values)));
+    let output: Shape = [];
+    const pass = (): Tensor => net.forward(...given);
+    const macs = countMacs(engine, pass);
+    const step = async () => {
+      using _scope = engine.scope();
+      const y = pass();
+      output = y.shape;
+      await engine.one.read();
+    };
+    await step();
+    engine.memory.resetPeak();
+    const { ms, margin, samples } = await sampleWall(step, sampling);
+    const peakBytes = engine.memory.stats().peak;
+    for (const tensor of given) tensor.release();
+    const gflops = (2 * macs) / ms / 1e6;
+    const [h, w] = output.slice(-2);
+    return {
+      ...{ net: name, input: inputs[0].shape, output, ms, margin, samples },
+      ...{ secondsPerMegapixel: ms / 1e3 / ((h * w * framesOf(net, inputs[0].shape)) / 1e6), macs },
+      ...{ gflops, share: gflops / peak.gflops, peakBytes },
+    };
+  } finally {
+    net.dispose();
+    engine.memory.trim();
+  }
+}
+
+/** Frames that count as results of a pass: of a clip the middle one alone, as the papers test. */
+const framesOf = (net: Net, [n]: Shape): number => (net.form === 'image' ? n : 1);
