@@ -45,15 +45,18 @@ interface Row {
 async function run(names: string[], options: Options): Promise<void> {
   for (const name of names) lookUp('network', name, nets);
   const chosen = names.length > 0 ? names : Object.keys(nets);
-  const counted: Readonly<Record<string, NetFacts>> = options.measure ? await measure(chosen, options) : known;
-  const rows = chosen.map((name): Row => {
-    const { title, paper, year, task, published, weights, verified, defaults } = nets[name];
-    return { name, title, paper, year, task, published, weights, verified, defaults, facts: counted[name] };
-  });
+  const counted = options.measure ? await measure(chosen, options) : known;
+  const rows = rowsOf(chosen, counted);
   if (options.out) await writeFileAtomic(options.out, `${JSON.stringify(counted, undefined, 2)}\n`);
   const text = options.markdown ? markdown : names.length > 0 ? details : overview;
   report(options, { nets: rows }, () => text(rows));
 }
+
+export const rowsOf = (names: readonly string[], facts: Readonly<Record<string, NetFacts>>): Row[] =>
+  names.map((name) => {
+    const { title, paper, year, task, published, weights, verified, defaults } = nets[name];
+    return { name, title, paper, year, task, published, weights, verified, defaults, facts: facts[name] };
+  });
 
 async function measure(names: readonly string[], options: Options): Promise<Record<string, NetFacts>> {
   const engine = await openEngine(options.device);
@@ -122,7 +125,7 @@ function details(rows: readonly Row[]): string {
     .join('\n\n');
 }
 
-function markdown(rows: readonly Row[]): string {
+export function markdown(rows: readonly Row[]): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   const head = [...HEAD, 'weights', 'held against'];
   const body = rows.map((row) => [...cells(row), row.weights, row.verified]);
