@@ -15,11 +15,11 @@ export interface AxisMap {
 export type PadMode = 'zeros' | 'replicate' | 'reflect';
 type Tap = readonly [index: number, weight: number];
 
-/** Keys 1981, "Cubic convolution interpolation", a = -1/2: the kernel of MATLAB's bicubic. */
-function keys(x: number): number {
+/** Keys 1981, "Cubic convolution interpolation"; a = -1/2 is the kernel of MATLAB's bicubic. */
+function keys(x: number, a = -0.5): number {
   const d = Math.abs(x);
-  if (d <= 1) return 1.5 * d ** 3 - 2.5 * d ** 2 + 1;
-  return d <= 2 ? -0.5 * d ** 3 + 2.5 * d ** 2 - 4 * d + 2 : 0;
+  if (d <= 1) return (a + 2) * d ** 3 - (a + 3) * d ** 2 + 1;
+  return d <= 2 ? a * (d ** 3 - 5 * d ** 2 + 8 * d - 4) : 0;
 }
 
 /**
@@ -78,6 +78,19 @@ export function interpolateMap(
       [i, 1 - t],
       [Math.min(i + 1, inputs - 1), t],
     ];
+  });
+}
+
+/**
+ * One axis of TensorFlow 1's resize_images by a whole factor, without align_corners: output j looks at u = j / factor, and mixes
+ * two neighbours (bilinear) or four (bicubic, a = -3/4). Beyond the border the edge goes on.
+ */
+export function tf1Map(inputs: number, factor: number, mode: 'bilinear' | 'bicubic'): AxisMap {
+  return build('resize_tf1', inputs, inputs * factor, (j) => {
+    const [i, t] = [Math.floor(j / factor), (j % factor) / factor];
+    const weights = mode === 'bilinear' ? [1 - t, t] : [1 + t, t, 1 - t, 2 - t].map((d) => keys(d, -0.75));
+    const first = mode === 'bilinear' ? i : i - 1;
+    return weights.map((w, k): Tap => [bordered(first + k, inputs, 'replicate'), w]);
   });
 }
 

@@ -1,4 +1,5 @@
 import type { OpCase, Range } from './op-case.ts';
+import { resizeTf1 } from './resize-tf1-cases.ts';
 import { separableConv3d } from './separable-cases.ts';
 
 export * from './op-case.ts';
@@ -471,6 +472,7 @@ export const cases: OpCase[] = [
   ...shuffle,
   ...warp,
   ...resize,
+  ...resizeTf1,
   ...activations,
   ...prelu,
   ...binaryOps,

@@ -35,6 +35,7 @@ export const linearInputs: Record<string, readonly string[]> = {
   warp: ['image'],
   imresize: ['input'],
   interpolate: ['input'],
+  resize_tf1: ['input'],
   add: ['a', 'b'],
   sub: ['a', 'b'],
   mul: ['a', 'b'],

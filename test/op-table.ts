@@ -12,6 +12,7 @@ export const opTable: Record<string, string[]> = {
   warp: ['image', 'flow'],
   imresize: ['input'],
   interpolate: ['input'],
+  resize_tf1: ['input'],
   relu: ['input'],
   leaky_relu: ['input'],
   prelu: ['input', 'weight'],

@@ -72,6 +72,9 @@ export const refusals: OpCase[] = [
   refused('interpolate', 'trilinear picture', { input: [1, 3, 4, 5] }, { scale_factor: 2, mode: 'trilinear' }),
   refused('interpolate', 'nothing left', { input: [1, 3, 4, 5] }, { scale_factor: 0.2 }),
   refused('interpolate', 'nearest by corners', { input: [1, 3, 4, 5] }, { scale_factor: 2, align_corners: true }),
+  refused('resize_tf1', 'no factor', { input: [1, 3, 4, 5] }),
+  refused('resize_tf1', 'half', { input: [1, 3, 4, 5] }, { factor: 0.5 }),
+  refused('resize_tf1', 'unknown mode', { input: [1, 3, 4, 5] }, { factor: 2, mode: 'nearest' }),
   refused('prelu', 'slopes do not fit the channels', { input: [1, 5, 3, 3], weight: [3] }),
   ...['add', 'sub', 'mul', 'div'].flatMap((op) => [
     refused(op, 'widths differ', { a: [1, 3, 4, 5], b: [1, 3, 4, 4] }),

@@ -10,6 +10,7 @@ import { charbonnier_loss, huber_loss, l1_loss, mse_loss } from './losses.ts';
 import { pad } from './pad.ts';
 import { pixel_shuffle, pixel_unshuffle } from './pixel_shuffle.ts';
 import { prelu } from './prelu.ts';
+import { resize_tf1 } from './resize_tf1.ts';
 import { separable_conv3d } from './separable_conv3d.ts';
 import { slice } from './slice.ts';
 import { mean, sum } from './sum.ts';
@@ -30,6 +31,7 @@ export const ops: Record<string, AnyOp> = {
   warp,
   imresize,
   interpolate,
+  resize_tf1,
   relu,
   leaky_relu,
   prelu,

@@ -5,7 +5,7 @@ import { conv, convTranspose } from './convolution.ts';
 import { fusedConv } from './fused.ts';
 import * as loss from './loss.ts';
 import { mean, sum } from './reduce.ts';
-import { imresize, interpolate } from './resize.ts';
+import { imresize, interpolate, resizeTf1 } from './resize.ts';
 import { separableConv3d } from './separable.ts';
 import { concat, pad, slice } from './shape.ts';
 import { pixelShuffle, pixelUnshuffle } from './shuffle.ts';
@@ -27,6 +27,7 @@ export const references: Record<string, Reference> = {
   warp,
   imresize,
   interpolate,
+  resize_tf1: resizeTf1,
   relu: activation.relu,
   leaky_relu: activation.leakyRelu,
   prelu: activation.prelu,

@@ -23,11 +23,11 @@ function resample(input: readonly number[], output: readonly number[], taps: Tap
 
 const positions = <T>(count: number, f: (o: number) => T): T[] => Array.from({ length: count }, (_, o) => f(o));
 
-/** Keys' cubic convolution kernel (1981, eq. 15) with a = -1/2. */
-function cubic(x: number): number {
+/** Keys' cubic convolution kernel (1981, eq. 15); a = -1/2 is its best choice. */
+function cubic(x: number, a = -0.5): number {
   const t = Math.abs(x);
-  if (t <= 1) return 1.5 * t ** 3 - 2.5 * t ** 2 + 1;
-  if (t <= 2) return -0.5 * t ** 3 + 2.5 * t ** 2 - 4 * t + 2;
+  if (t <= 1) return (a + 2) * t ** 3 - (a + 3) * t ** 2 + 1;
+  if (t <= 2) return a * t ** 3 - 5 * a * t ** 2 + 8 * a * t - 4 * a;
   return 0;
 }
 
@@ -103,6 +103,33 @@ export const interpolate: Reference<InterpolateAttrs> = linear(
           { index: left, weight: 1 - (x - left) },
           { index: right, weight: x - left },
         ];
+      });
+    });
+    resample(input, output, taps, visit);
+  },
+);
+
+interface ResizeTf1Attrs {
+  factor: number;
+  mode?: 'bilinear' | 'bicubic';
+}
+
+/**
+ * tf.image.resize_images of TensorFlow 1 by a whole factor on the last two axes: output o looks at u = o / factor; bilinear takes
+ * its neighbours by 1 - |u - j|, bicubic by cubic(u - j) with a = -3/4; an index beyond the border is the border's.
+ */
+export const resizeTf1: Reference<ResizeTf1Attrs> = linear(
+  (input, { factor }) => input.map((n, a) => (a >= input.length - 2 ? n * factor : n)),
+  (input, output, { factor, mode = 'bilinear' }, visit) => {
+    const kernel = (d: number) => (mode === 'bilinear' ? Math.max(1 - Math.abs(d), 0) : cubic(d, -0.75));
+    const taps = [2, 1].map((back) => {
+      const n = input[input.length - back];
+      return positions(n * factor, (o) => {
+        const left = Math.floor(o / factor);
+        return [left - 1, left, left + 1, left + 2].map((j) => ({
+          index: Math.min(Math.max(j, 0), n - 1),
+          weight: kernel(o / factor - j),
+        }));
       });
     });
     resample(input, output, taps, visit);

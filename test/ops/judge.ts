@@ -96,6 +96,7 @@ export const refer = (test: OpCase): Referred => answer(questionOf(test));
  */
 const byLargest = {
   imresize: ['y', 'input'],
+  resize_tf1: ['y', 'input'],
   warp: ['y', 'image', 'flow'],
   log: ['y'],
   tanh: ['y', 'input'],

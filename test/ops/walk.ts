@@ -23,6 +23,7 @@ export const families = {
   'fused-conv': ['fused_conv2d', 'fused_conv3d'],
   'conv-transpose': ['conv_transpose2d', 'conv_transpose3d'],
   resampling: ['pixel_shuffle', 'pixel_unshuffle', 'warp', 'imresize', 'interpolate'],
+  'resize-tf1': ['resize_tf1'],
   shaping: ['concat', 'slice', 'pad'],
   pointwise: ['relu', 'leaky_relu', 'prelu', 'sigmoid', 'tanh', 'abs', 'sqrt', 'exp', 'log', 'clamp'],
   arithmetic: ['add', 'sub', 'mul', 'div'],
