@@ -1,9 +1,12 @@
+import { entry as dbpn, entryS as dbpnS } from './dbpn.ts';
 import { entry as easyflow } from './easyflow.ts';
 import { entry as fstrn } from './fstrn.ts';
 import type { Net, NetEntry } from './net.ts';
 
 /** Every network by its name. */
 export const nets: Readonly<Record<string, NetEntry>> = {
+  dbpn,
+  'dbpn-s': dbpnS,
   easyflow,
   fstrn,
 };
