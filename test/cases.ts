@@ -1,6 +1,7 @@
 import type { OpCase, Range } from './op-case.ts';
 import { resizeTf1 } from './resize-tf1-cases.ts';
 import { separableConv3d } from './separable-cases.ts';
+import { videoCases } from './video-cases.ts';
 
 export * from './op-case.ts';
 
@@ -479,4 +480,5 @@ export const cases: OpCase[] = [
   ...rearranging,
   ...reductions,
   ...losses,
+  ...videoCases,
 ];

@@ -33,6 +33,7 @@ export const linearInputs: Record<string, readonly string[]> = {
   pixel_shuffle: ['input'],
   pixel_unshuffle: ['input'],
   warp: ['image'],
+  splat: ['image'],
   imresize: ['input'],
   interpolate: ['input'],
   resize_tf1: ['input'],

@@ -10,6 +10,7 @@ export const opTable: Record<string, string[]> = {
   pixel_shuffle: ['input'],
   pixel_unshuffle: ['input'],
   warp: ['image', 'flow'],
+  splat: ['image', 'flow'],
   imresize: ['input'],
   interpolate: ['input'],
   resize_tf1: ['input'],

@@ -65,6 +65,8 @@ export const refusals: OpCase[] = [
   refused('warp', 'flow of another size', { image: [1, 3, 4, 5], flow: [1, 2, 4, 4] }),
   refused('warp', 'frames', { image: [1, 3, 2, 4, 5], flow: [1, 2, 2, 4, 5] }),
   refused('warp', 'unknown padding', { image: [1, 3, 4, 5], flow: [1, 2, 4, 5] }, { padding_mode: 'mirror' }),
+  refused('splat', 'flow of another size', { image: [1, 3, 4, 5], flow: [1, 2, 4, 4] }),
+  refused('splat', 'half a pixel', { image: [1, 3, 4, 5], flow: [1, 2, 4, 5] }, { scale: 1.5 }),
   refused('imresize', 'scale 0', { input: [1, 3, 4, 5] }, { scale: 0 }),
   refused('imresize', 'no scale', { input: [1, 3, 4, 5] }),
   refused('interpolate', 'unknown mode', { input: [1, 3, 4, 5] }, { scale_factor: 2, mode: 'cubic' }),

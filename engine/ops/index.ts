@@ -13,6 +13,7 @@ import { prelu } from './prelu.ts';
 import { resize_tf1 } from './resize_tf1.ts';
 import { separable_conv3d } from './separable_conv3d.ts';
 import { slice } from './slice.ts';
+import { splat } from './splat.ts';
 import { mean, sum } from './sum.ts';
 import { abs, clamp, exp, leaky_relu, log, relu, sigmoid, sqrt, tanh } from './unary.ts';
 import { warp } from './warp.ts';
@@ -29,6 +30,7 @@ export const ops: Record<string, AnyOp> = {
   pixel_shuffle,
   pixel_unshuffle,
   warp,
+  splat,
   imresize,
   interpolate,
   resize_tf1,

@@ -9,6 +9,7 @@ import { imresize, interpolate, resizeTf1 } from './resize.ts';
 import { separableConv3d } from './separable.ts';
 import { concat, pad, slice } from './shape.ts';
 import { pixelShuffle, pixelUnshuffle } from './shuffle.ts';
+import { splat } from './splat.ts';
 import { warp } from './warp.ts';
 
 export type { NDArray, Reference } from './array.ts';
@@ -25,6 +26,7 @@ export const references: Record<string, Reference> = {
   pixel_shuffle: pixelShuffle,
   pixel_unshuffle: pixelUnshuffle,
   warp,
+  splat,
   imresize,
   interpolate,
   resize_tf1: resizeTf1,

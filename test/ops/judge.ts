@@ -98,6 +98,7 @@ const byLargest = {
   imresize: ['y', 'input'],
   resize_tf1: ['y', 'input'],
   warp: ['y', 'image', 'flow'],
+  splat: ['y', 'image', 'flow'],
   log: ['y'],
   tanh: ['y', 'input'],
   sigmoid: ['y', 'input'],

@@ -24,6 +24,7 @@ export const families = {
   'conv-transpose': ['conv_transpose2d', 'conv_transpose3d'],
   resampling: ['pixel_shuffle', 'pixel_unshuffle', 'warp', 'imresize', 'interpolate'],
   'resize-tf1': ['resize_tf1'],
+  video: ['splat'],
   shaping: ['concat', 'slice', 'pad'],
   pointwise: ['relu', 'leaky_relu', 'prelu', 'sigmoid', 'tanh', 'abs', 'sqrt', 'exp', 'log', 'clamp'],
   arithmetic: ['add', 'sub', 'mul', 'div'],

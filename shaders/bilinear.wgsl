@@ -1,40 +1,63 @@
-// Backward warping: y(p) = image(p + flow(p)), bilinear; flow.x points right and flow.y down, in pixels. The gradient of the
-// flow gathers, as the image does going forward. The gradient of the image scatters: many pixels may come from one place. It
-// adds whole numbers, whose sum does not depend on the order: dy in fixed point, 64 bits in two words.
+// Bilinear sampling of an image at the places that a field tells, one for each of the field's positions:
+//   warp         y(p) = image(p + field(p)); the field points right and down, in pixels
+//   grid_sample  y(p) = image(field(p)); the field runs from -1 to 1 over the image, x before y
+//   splat        the adjoint of warp in the image, which is R times larger: out(R·(p + field(p))) += x(p)
+// Sampling gathers, and so does the gradient of the field. The gradient of the image scatters, as splat does: many positions
+// may share a place. It adds whole numbers, whose sum does not depend on the order: fixed point, 64 bits in two words.
 const C4 = 1u;            // channels / 4
+const R = 1;              // image pixels in a field's pixel
+const GRID = false;       // the field holds places from -1 to 1, else ways in pixels
+const CORNERS = false;    // grid: -1 and 1 are the centres of the border pixels, else their outer edges
 const BORDER = false;     // outside the image: its nearest pixel, else zeros
+const EDGE = false;       // border: a place upon the first pixel still moves with the field
 const WORKGROUP = 64u;
-struct Sizes { height: i32, width: i32,
-  bits: i32 }             // the largest |dy| becomes a whole number of so many bits
+struct Sizes { height: i32, width: i32,   // of the image
+  rows: i32, columns: i32,                // of the field
+  bits: i32 }                             // splat: the largest |x| becomes a whole number of so many bits
 @group(0) @binding(0) var<uniform> sizes: Sizes;
 @group(0) @binding(1) var<storage, read> image: array<vec4f>;
-@group(0) @binding(2) var<storage, read> flow: array<vec4f>;
-@group(0) @binding(3) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(2) var<storage, read> field: array<vec4f>;
+@group(0) @binding(3) var<storage, read> x: array<vec4f>;                   // lies as the field: what is splat, or dy
 @group(0) @binding(4) var<storage, read_write> out: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> words: array<atomic<u32>>;   // low and high word of each sum
 @group(0) @binding(6) var<storage, read_write> words4: array<vec4u>;        // the same
-@group(0) @binding(7) var<storage, read_write> largest: atomic<u32>;        // bits of max |dy|
+@group(0) @binding(7) var<storage, read_write> largest: atomic<u32>;        // bits of max |x|
 
-// The four pixels around a place: the first of them, how far the place lies beyond it, and whether it moves with the flow.
+// The four pixels around a place: the first of them, how far the place lies beyond it, and whether it moves with the field.
 struct Axis { first: i32, t: f32, slope: f32 }
 struct Place { plane: i32, x: Axis, y: Axis }
 
-// Position and flow are not added as floats: far from the origin that would cost digits of t.
+// Position and shift are not added as floats: far from the origin that would cost digits of t.
 fn along(at: i32, shift: f32, last: i32) -> Axis {
   let whole = floor(shift);
-  let first = at + i32(clamp(whole, -1e7, 1e7));
-  let t = shift - whole;
-  if (BORDER && (first < 0 || (first == 0 && t == 0.0))) { return Axis(0, 0.0, 0.0); }
+  let rest = f32(R) * (shift - whole);
+  let more = floor(rest);
+  let first = (at + i32(clamp(whole, -1e7, 1e7))) * R + i32(more);
+  let t = rest - more;
+  if (BORDER && (first < 0 || (first == 0 && t == 0.0 && !EDGE))) { return Axis(0, 0.0, 0.0); }
   if (BORDER && first >= last) { return Axis(last, 0.0, 0.0); }
   return Axis(first, t, 1.0);
 }
 
+// Pixels that a step of 1 in the field makes.
+fn stride(size: i32) -> f32 {
+  if (!GRID) { return f32(R); }
+  return 0.5 * f32(size - select(0, 1, CORNERS));
+}
+
+// The centre of the image lies at (size - 1) / 2.
+fn within(g: f32, size: i32) -> Axis {
+  return along((size - 1) / 2, fma(g, stride(size), select(0.5, 0.0, size % 2 == 1)), size - 1);
+}
+
 fn place(p: i32) -> Place {
-  let pixels = sizes.width * sizes.height;
-  let plane = p / pixels * pixels;
-  let y = (p - plane) / sizes.width;
-  let f = flow[p];
-  return Place(plane, along(p - plane - y * sizes.width, f.x, sizes.width - 1), along(y, f.y, sizes.height - 1));
+  let line = p / sizes.columns;
+  let n = line / sizes.rows;
+  let f = field[p];
+  let plane = n * sizes.height * sizes.width;
+  if (GRID) { return Place(plane, within(f.x, sizes.width), within(f.y, sizes.height)); }
+  let x = along(p - line * sizes.columns, f.x, sizes.width - 1);
+  return Place(plane, x, along(line - n * sizes.rows, f.y, sizes.height - 1));
 }
 
 // Index of a pixel (i, j) beside the first one, or -1 outside the image.
@@ -62,21 +85,21 @@ fn gather(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gri
 }
 
 @compute @workgroup_size(WORKGROUP)
-fn flow_gradient(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid: vec3u) {
+fn field_gradient(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid: vec3u) {
   let p = id.x + id.y * grid.x * WORKGROUP;
   if (p >= arrayLength(&out)) { return; }
   let at = place(i32(p));
   let pixels = vec4i(pixel(at, 0, 0), pixel(at, 1, 0), pixel(at, 0, 1), pixel(at, 1, 1));
   var d = vec2f();
   for (var c4 = 0u; c4 < C4; c4++) {
-    let g = dy[p * C4 + c4];
+    let g = x[p * C4 + c4];
     let nw = load(pixels.x, c4);
     let ne = load(pixels.y, c4);
     let sw = load(pixels.z, c4);
     let se = load(pixels.w, c4);
     d += vec2f(dot(g, mix(ne - nw, se - sw, at.y.t)), dot(g, mix(sw - nw, se - ne, at.x.t)));
   }
-  out[p] = vec4f(at.x.slope * d.x, at.y.slope * d.y, 0.0, 0.0);
+  out[p] = vec4f(stride(sizes.width) * at.x.slope * d.x, stride(sizes.height) * at.y.slope * d.y, 0.0, 0.0);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -92,8 +115,8 @@ var<workgroup> most: atomic<u32>;
 fn measure(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid: vec3u,
            @builtin(local_invocation_index) lane: u32) {
   var m = vec4u();
-  for (var i = id.x; i < arrayLength(&dy); i += grid.x * WORKGROUP) {
-    m = max(m, bitcast<vec4u>(dy[i]) & vec4u(0x7fffffffu));
+  for (var i = id.x; i < arrayLength(&x); i += grid.x * WORKGROUP) {
+    m = max(m, bitcast<vec4u>(x[i]) & vec4u(0x7fffffffu));
   }
   atomicMax(&most, max(max(m.x, m.y), max(m.z, m.w)));
   workgroupBarrier();
@@ -101,7 +124,7 @@ fn measure(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
 }
 
 fn power(k: i32) -> f32 { return bitcast<f32>(u32(k + 127) << 23u); }
-// k such that max |dy| < 2^(bits - k), as far as 2^k and 2^-k are floats. A float below 2^e has the exponent e + 126.
+// k such that max |x| < 2^(bits - k), as far as 2^k and 2^-k are floats. A float below 2^e has the exponent e + 126.
 fn scale() -> i32 { return min(sizes.bits + 126 - i32(atomicLoad(&largest) >> 23u), 126); }
 
 fn add(element: u32, v: f32, scaled: f32) {
@@ -121,10 +144,10 @@ fn add(element: u32, v: f32, scaled: f32) {
 @compute @workgroup_size(WORKGROUP)
 fn scatter(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid: vec3u) {
   let i = id.x + id.y * grid.x * WORKGROUP;
-  if (i >= arrayLength(&dy)) { return; }
+  if (i >= arrayLength(&x)) { return; }
   let at = place(i32(i / C4));
   let c4 = i % C4;
-  let g = dy[i];
+  let g = x[i];
   let scaled = power(scale());
   for (var corner = 0; corner < 4; corner++) {
     let to = pixel(at, corner & 1, corner >> 1u);
@@ -160,6 +183,6 @@ fn collect(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
   let b = words4[2u * i + 1u];
   var sum = vec4f(value(a.xy), value(a.zw), value(b.xy), value(b.zw)) * power(-scale());
   let bits = atomicLoad(&largest);
-  if (bits >= 0x7f800000u) { sum = bitcast<vec4f>(vec4u(bits | 0x400000u)); }   // dy was not finite: neither is its sum
+  if (bits >= 0x7f800000u) { sum = bitcast<vec4f>(vec4u(bits | 0x400000u)); }   // x was not finite: neither is its sum
   out[i] = sum;
 }

@@ -1,0 +1,33 @@
+import type { OpCase, Range } from './op-case.ts';
+
+type Rest = Pick<OpCase, 'range' | 'kinks' | 'large'>;
+type Attrs = Record<string, unknown>;
+const large = { large: true } as const;
+
+const flowRange = (reach: number, only: Range['only'] = 'fractions') => ({
+  flow: { low: -reach, high: reach, only },
+});
+const splatCase = (name: string, image: number[], reach: number, attrs: Attrs = {}, rest: Rest = {}): OpCase => ({
+  op: 'splat',
+  name,
+  attrs,
+  inputs: { image, flow: [image[0], 2, ...image.slice(2)] },
+  range: flowRange(reach),
+  ...rest,
+});
+const wholePixels = { kinks: true, range: flowRange(4, 'integers') } as const;
+
+const splat: OpCase[] = [
+  splatCase('one pixel', [1, 1, 1, 1], 1),
+  splatCase('one pixel, four times', [1, 2, 1, 1], 1, { scale: 4 }),
+  splatCase('small motion', [1, 3, 5, 7], 1),
+  splatCase('luminance, four times', [2, 1, 5, 7], 2, { scale: 4 }),
+  splatCase('three times', [1, 5, 4, 3], 2, { scale: 3 }),
+  splatCase('far outside', [3, 2, 5, 4], 9, { scale: 2 }),
+  splatCase('whole pixels', [1, 3, 6, 5], 4, {}, wholePixels),
+  splatCase('whole pixels, four times', [1, 3, 6, 5], 4, { scale: 4 }, wholePixels),
+  splatCase('64 channels', [1, 64, 9, 8], 3),
+  splatCase('128x128 to 512x512', [1, 1, 128, 128], 8, { scale: 4 }, large),
+];
+
+export const videoCases: readonly OpCase[] = [...splat];
