@@ -1,4 +1,5 @@
 import type { OpCase, Range } from './op-case.ts';
+import { pooling } from './pooling-cases.ts';
 import { resizeTf1 } from './resize-tf1-cases.ts';
 import { separableConv3d } from './separable-cases.ts';
 import { videoCases } from './video-cases.ts';
@@ -478,6 +479,7 @@ export const cases: OpCase[] = [
   ...prelu,
   ...binaryOps,
   ...rearranging,
+  ...pooling,
   ...reductions,
   ...losses,
   ...videoCases,

@@ -44,6 +44,8 @@ export const linearInputs: Record<string, readonly string[]> = {
   concat: ['a', 'b'],
   slice: ['input'],
   pad: ['input'],
+  avg_pool2d: ['input'],
+  global_avg_pool: ['input'],
   sum: ['input'],
   mean: ['input'],
 };

@@ -1,4 +1,5 @@
 import type { OpCase } from './op-case.ts';
+import { refusedPooling } from './pooling-cases.ts';
 
 const refused = (op: string, name: string, inputs: Record<string, number[]>, attrs = {}): OpCase => ({
   op,
@@ -59,6 +60,7 @@ export const refusals: OpCase[] = [
   }),
   refused('pixel_shuffle', 'channels not a multiple of factor²', { input: [1, 6, 3, 3] }, { factor: 2 }),
   refused('pixel_shuffle', 'factor 0', { input: [1, 4, 3, 3] }, { factor: 0 }),
+  refused('pixel_shuffle', 'unknown order', { input: [1, 4, 3, 3] }, { factor: 2, order: 'rcd' }),
   refused('pixel_shuffle', 'no factor', { input: [1, 4, 3, 3] }),
   refused('pixel_unshuffle', 'height not a multiple of factor', { input: [1, 3, 5, 4] }, { factor: 2 }),
   refused('warp', 'flow with three channels', { image: [1, 3, 4, 5], flow: [1, 3, 4, 5] }),
@@ -91,6 +93,7 @@ export const refusals: OpCase[] = [
   refused('pad', 'more pairs than axes', { input: [3, 4] }, { pad: [0, 0, 1, 1, 1, 1] }),
   refused('pad', 'reflection beyond the mirror', { input: [1, 3, 4, 5] }, { pad: [5, 0], mode: 'reflect' }),
   refused('pad', 'unknown mode', { input: [1, 3, 4, 5] }, { pad: [1, 1], mode: 'wrap' }),
+  ...refusedPooling,
   refused('sum', 'no such axis', { input: [1, 3, 4, 5] }, { axes: [4] }),
   refused('mean', 'an axis twice', { input: [1, 3, 4, 5] }, { axes: [1, -3] }),
   ...['l1_loss', 'mse_loss', 'charbonnier_loss', 'huber_loss'].map((op) =>

@@ -9,6 +9,7 @@ import { interpolate } from './interpolate.ts';
 import { charbonnier_loss, huber_loss, l1_loss, mse_loss } from './losses.ts';
 import { pad } from './pad.ts';
 import { pixel_shuffle, pixel_unshuffle } from './pixel_shuffle.ts';
+import { avg_pool2d, global_avg_pool, max_pool2d, max_pool3d } from './pool.ts';
 import { prelu } from './prelu.ts';
 import { resize_tf1 } from './resize_tf1.ts';
 import { separable_conv3d } from './separable_conv3d.ts';
@@ -51,6 +52,10 @@ export const ops: Record<string, AnyOp> = {
   concat,
   slice,
   pad,
+  max_pool2d,
+  max_pool3d,
+  avg_pool2d,
+  global_avg_pool,
   sum,
   mean,
   l1_loss,

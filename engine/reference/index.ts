@@ -4,6 +4,7 @@ import * as binary from './binary.ts';
 import { conv, convTranspose } from './convolution.ts';
 import { fusedConv } from './fused.ts';
 import * as loss from './loss.ts';
+import { avgPool, globalAvgPool, maxPool } from './pool.ts';
 import { mean, sum } from './reduce.ts';
 import { imresize, interpolate, resizeTf1 } from './resize.ts';
 import { separableConv3d } from './separable.ts';
@@ -47,6 +48,10 @@ export const references: Record<string, Reference> = {
   concat,
   slice,
   pad,
+  max_pool2d: maxPool,
+  max_pool3d: maxPool,
+  avg_pool2d: avgPool,
+  global_avg_pool: globalAvgPool,
   sum,
   mean,
   l1_loss: loss.l1Loss,

@@ -1,0 +1,74 @@
+import type { OpCase, Range } from './op-case.ts';
+
+type Attrs = Record<string, unknown>;
+type Rest = Pick<OpCase, 'large' | 'kinks' | 'range'>;
+
+const one = (op: string, name: string, input: number[], attrs: Attrs = {}, rest: Rest = {}): OpCase => ({
+  op,
+  name,
+  attrs,
+  inputs: { input },
+  ...rest,
+});
+const large = { large: true } as const;
+const ties: Record<string, Range> = { input: { low: -1, high: 1, only: 'integers' } };
+
+const windows: [name: string, input: number[], attrs: Attrs][] = [
+  ['one element', [1, 1, 1, 1], { kernel_size: 1 }],
+  ['2x2', [2, 3, 4, 6], { kernel_size: 2 }],
+  ['2x2, odd size', [1, 5, 5, 7], { kernel_size: 2 }],
+  ['2x2, odd size, ceil', [1, 5, 5, 7], { kernel_size: 2, ceil_mode: true }],
+  ['3x3, stride 2, ceil', [2, 6, 8, 9], { kernel_size: 3, stride: 2, ceil_mode: true }],
+  ['3x3, stride 2, padding', [1, 8, 7, 9], { kernel_size: 3, stride: 2, padding: 1 }],
+  ['3x3, stride 2, padding, ceil', [1, 3, 6, 8], { kernel_size: 3, stride: 2, padding: 1, ceil_mode: true }],
+  ['3x3, stride 1, padding', [1, 9, 5, 6], { kernel_size: 3, stride: 1, padding: 1 }],
+  ['ceil without a window in the padding', [1, 2, 4, 5], { kernel_size: 2, stride: 3, padding: 1, ceil_mode: true }],
+  ['lists per axis', [1, 5, 7, 10], { kernel_size: [2, 5], stride: [3, 2], padding: [1, 2] }],
+  ['stride beyond kernel', [1, 3, 9, 8], { kernel_size: 2, stride: 4 }],
+  ['whole picture', [2, 7, 5, 4], { kernel_size: [5, 4] }],
+  ['64 channels', [1, 64, 6, 7], { kernel_size: 3, stride: 2 }],
+];
+const pictures = ['max_pool2d', 'avg_pool2d'].flatMap((op) => [
+  ...windows.map(([name, input, attrs]) => one(op, name, input, attrs)),
+  one(op, '256x256', [1, 6, 256, 256], { kernel_size: 3, stride: 2, padding: 1 }, large),
+]);
+
+export const pooling: readonly OpCase[] = [
+  ...pictures,
+  one('max_pool2d', 'ties', [2, 5, 7, 6], { kernel_size: 3, stride: 2, padding: 1 }, { kinks: true, range: ties }),
+  one('avg_pool2d', 'padding apart', [1, 5, 6, 7], {
+    ...{ kernel_size: 3, stride: 2, padding: 1, ceil_mode: true, count_include_pad: false },
+  }),
+  one('max_pool3d', 'one element', [1, 1, 1, 1, 1], { kernel_size: 1 }),
+  one('max_pool3d', 'frames', [2, 3, 11, 2, 3], { kernel_size: [5, 1, 1], stride: [2, 1, 1] }),
+  one('max_pool3d', 'cubes, padding, ceil', [1, 5, 5, 6, 7], {
+    kernel_size: 3,
+    stride: 2,
+    padding: 1,
+    ceil_mode: true,
+  }),
+  one('max_pool3d', 'ties', [1, 6, 4, 5, 4], { kernel_size: 2, stride: 1 }, { kinks: true, range: ties }),
+  one('max_pool3d', '5x100x100', [1, 4, 5, 100, 100], { kernel_size: 3, stride: [1, 2, 2], padding: 1 }, large),
+  one('global_avg_pool', 'one element', [1, 1, 1, 1]),
+  one('global_avg_pool', 'row', [2, 3, 7]),
+  one('global_avg_pool', 'odd channels', [2, 5, 3, 7]),
+  one('global_avg_pool', 'frames', [2, 6, 3, 4, 5]),
+  one('global_avg_pool', '64 channels', [3, 64, 17, 16]),
+  one('global_avg_pool', '256x256', [1, 7, 256, 256], {}, large),
+];
+
+const refused = (op: string, name: string, input: number[], attrs: Attrs = {}): OpCase => one(op, name, input, attrs);
+
+export const refusedPooling: readonly OpCase[] = [
+  ...['max_pool2d', 'avg_pool2d'].flatMap((op) => [
+    refused(op, 'no kernel', [1, 3, 4, 5]),
+    refused(op, 'kernel 0', [1, 3, 4, 5], { kernel_size: 0 }),
+    refused(op, 'stride 0', [1, 3, 4, 5], { kernel_size: 2, stride: 0 }),
+    refused(op, 'padding beyond half of the kernel', [1, 3, 4, 5], { kernel_size: 3, padding: 2 }),
+    refused(op, 'kernel beyond the padded input', [1, 3, 2, 5], { kernel_size: 5, padding: 1 }),
+    refused(op, 'frames', [1, 3, 2, 4, 5], { kernel_size: 2 }),
+  ]),
+  refused('max_pool3d', 'picture', [1, 3, 4, 5], { kernel_size: 2 }),
+  refused('max_pool3d', 'more taps than are counted', [1, 3, 20, 20, 20], { kernel_size: 20 }),
+  refused('global_avg_pool', 'matrix', [3, 4]),
+];
