@@ -1,7 +1,9 @@
-// Sub-pixel rearrangement, channels last: deep[p, c·R² + i·R + j] = wide[p·R + (i, j), c], frame by frame.
+// Sub-pixel rearrangement, channels last: deep[p, c·R² + i·R + j] = wide[p·R + (i, j), c], frame by frame; or, in TensorFlow's
+// order of channels, deep[p, (i·R + j)·C + c].
 // Both ways move the same numbers, so one pair of entry points serves shuffle, unshuffle and their gradients.
 const C = 4u;             // channels of the wide side
 const R = 2u;             // factor
+const DCR = false;        // TensorFlow's order: blocks (depth) before channels
 const WORKGROUP = 64u;
 struct Sizes { width: u32, rows: u32 }   // W of the deep side, and its N·D·H
 @group(0) @binding(0) var<uniform> sizes: Sizes;
@@ -61,6 +63,27 @@ fn unshuffle_even(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgro
   if (c + 3u < C) { out[s.deep + 3u * QUADS] = taps[3]; }
 }
 
+// TensorFlow's order, C a multiple of four: quads move as they are.
+@compute @workgroup_size(WORKGROUP)
+fn shuffle_quads(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid: vec3u) {
+  let i = id.x + id.y * grid.x * WORKGROUP;
+  if (i >= arrayLength(&out)) { return; }
+  let line = i / C4 / (sizes.width * R);
+  let x = i / C4 - line * sizes.width * R;
+  let position = line / R * sizes.width + x / R;
+  out[i] = deep[position * DEEP4 + (line % R * R + x % R) * C4 + i % C4];
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn unshuffle_quads(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid: vec3u) {
+  let i = id.x + id.y * grid.x * WORKGROUP;
+  if (i >= arrayLength(&out)) { return; }
+  let row = i / DEEP4 / sizes.width;
+  let column = i / DEEP4 - row * sizes.width;
+  let quad = i % DEEP4;
+  out[i] = wide[pixel(row, column, quad / C4) * C4 + quad % C4];
+}
+
 // Any R: an invocation gathers the four channels of one quad of the result.
 @compute @workgroup_size(WORKGROUP)
 fn shuffle_any(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid: vec3u) {
@@ -72,7 +95,10 @@ fn shuffle_any(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups
   let position = line / R * sizes.width + x / R;
   let tap = line % R * R + x % R;
   var v = vec4f();
-  for (var l = 0u; l < min(4u, C - c); l++) { v[l] = deep_channels[position * DEEP4 * 4u + (c + l) * TAPS + tap]; }
+  for (var l = 0u; l < min(4u, C - c); l++) {
+    let k = select((c + l) * TAPS + tap, tap * C + c + l, DCR);
+    v[l] = deep_channels[position * DEEP4 * 4u + k];
+  }
   out[i] = v;
 }
 
@@ -85,7 +111,9 @@ fn unshuffle_any(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
   let column = i / DEEP4 - row * sizes.width;
   var v = vec4f();
   for (var l = 0u; l < min(4u, C * TAPS - k); l++) {
-    v[l] = wide_channels[pixel(row, column, (k + l) % TAPS) * C4 * 4u + (k + l) / TAPS];
+    let tap = select((k + l) % TAPS, (k + l) / C, DCR);
+    let c = select((k + l) / TAPS, (k + l) % C, DCR);
+    v[l] = wide_channels[pixel(row, column, tap) * C4 * 4u + c];
   }
   out[i] = v;
 }

@@ -30,4 +30,18 @@ const splat: OpCase[] = [
   splatCase('128x128 to 512x512', [1, 1, 128, 128], 8, { scale: 4 }, large),
 ];
 
-export const videoCases: readonly OpCase[] = [...splat];
+const shuffled = (op: string, name: string, input: number[], factor: number, rest: Rest = {}): OpCase => ({
+  ...{ op, name, attrs: { factor, order: 'dcr' }, inputs: { input } },
+  ...rest,
+});
+const tensorflowOrder: OpCase[] = [
+  shuffled('pixel_shuffle', "TensorFlow's order, colours", [2, 12, 3, 5], 2),
+  shuffled('pixel_shuffle', "TensorFlow's order, factor 3, frames", [1, 45, 2, 4, 2], 3),
+  shuffled('pixel_shuffle', "TensorFlow's order, quads", [2, 72, 3, 5], 3),
+  shuffled('pixel_shuffle', "TensorFlow's order, quads, large", [1, 64, 64, 64], 4, large),
+  shuffled('pixel_unshuffle', "TensorFlow's order, colours", [2, 3, 6, 10], 2),
+  shuffled('pixel_unshuffle', "TensorFlow's order, frames", [1, 5, 3, 6, 9], 3),
+  shuffled('pixel_unshuffle', "TensorFlow's order, quads", [1, 8, 8, 4], 2),
+];
+
+export const videoCases: readonly OpCase[] = [...splat, ...tensorflowOrder];

@@ -25,7 +25,7 @@ function fused(name: string, axes: 2 | 3) {
     attrs: { ...plain.attrs, negative_slope: 1, shuffle: 1 } as ConvAttrs & Fusion,
     shape({ slope, residual, ...inputs }, attrs) {
       const { negative_slope, shuffle, groups } = attrs;
-      const shape = pixel_shuffle.spec.shape({ input: plain.shape(inputs, attrs) }, { factor: shuffle });
+      const shape = pixel_shuffle.spec.shape({ input: plain.shape(inputs, attrs) }, { factor: shuffle, order: 'crd' });
       if (!(negative_slope >= 0)) {
         throw new ShapeError(`${name} negative_slope: expected 0 or more, got ${negative_slope}`);
       }

@@ -48,7 +48,7 @@ it('a variant that does not exist is refused', () => {
   using _scope = engine().scope();
   knobs.kernel = { pixel_shuffle: 'odd' };
   expect(() => pixel_shuffle(engine().zeros([1, 4, 1, 1]), { factor: 2 })).toThrow(
-    'KERNEL=pixel_shuffle:odd: expected one of even, any',
+    'KERNEL=pixel_shuffle:odd: expected one of even, quads, any',
   );
 });
 
