@@ -291,6 +291,7 @@ export const entryS: NetEntry<DbpnS> = {
   task: 'features',
   defaults: { ...dbpnSDefaults },
   inputs: ['features'],
+  usual: [[1, dbpnSDefaults.features, 64, 64]],
   published: { parameters: 3_961_936, by: 'the public PyTorch code of iSeeBetter' },
   weights: 'within the files of RBPN (DBPN.…)',
   verified: 'PyTorch, float64: output and every gradient',

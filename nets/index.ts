@@ -2,6 +2,7 @@ import { entry as dbpn, entryS as dbpnS } from './dbpn.ts';
 import { entry as easyflow } from './easyflow.ts';
 import { entry as fstrn } from './fstrn.ts';
 import type { Net, NetEntry } from './net.ts';
+import { entry as vdsr } from './vdsr.ts';
 
 /** Every network by its name. */
 export const nets: Readonly<Record<string, NetEntry>> = {
@@ -9,6 +10,7 @@ export const nets: Readonly<Record<string, NetEntry>> = {
   'dbpn-s': dbpnS,
   easyflow,
   fstrn,
+  vdsr,
 };
 
 /** Those that enlarge pictures, which upscale, eval and train take. */

@@ -23,13 +23,19 @@ export const xavierUniform: Init = (shape, random) => {
   return fill(shape, () => (2 * random.uniform() - 1) * a);
 };
 
-/** N(0, 2 / ((1 + slope²) · fan_in)), for layers before a (leaky) ReLU. He et al. 2015, eq. 10 and 15. */
+/** N(0, 2 / ((1 + slope²) · fan)), for layers before a (leaky) ReLU. He et al. 2015, eq. 10 and 15 for `fanIn`, 14 for `fanOut`. */
 export const heNormal =
-  (slope = 0): Init =>
+  (slope = 0, fan: 'fanIn' | 'fanOut' = 'fanIn'): Init =>
   (shape, random) => {
-    const std = Math.sqrt(2 / ((1 + slope ** 2) * fans(shape).fanIn));
+    const std = Math.sqrt(2 / ((1 + slope ** 2) * fans(shape)[fan]));
     return fill(shape, () => random.normal() * std);
   };
+
+/** U(-a, a), a = 1 / √fan_in: what PyTorch's layers start from. */
+export const fanInUniform: Init = (shape, random) => {
+  const a = 1 / Math.sqrt(fans(shape).fanIn);
+  return fill(shape, () => (2 * random.uniform() - 1) * a);
+};
 
 /** N(0, std²) without values beyond two standard deviations, which are drawn again. */
 export const truncatedNormal =
