@@ -1,39 +1,33 @@
 import type { Engine } from '../engine/engine.ts';
-import { LimitError, OutOfMemoryError, ShapeError, UsageError } from '../engine/errors.ts';
-import { slice } from '../engine/ops/slice.ts';
-import type { Tensor } from '../engine/tensor.ts';
+import { ShapeError, UsageError } from '../engine/errors.ts';
 import type { Net } from '../nets/net.ts';
-import type { Planes } from './degrade.ts';
+import { bicubicUpscale, type Planes } from './degrade.ts';
+import { motionsFrom } from './motion.ts';
+import { type NetInput, Resolver, type TilingOptions } from './resolver.ts';
+import { CutFinder } from './shots.ts';
 
-export interface InferOptions {
-  /** Frames that the network sees at once. */
+export interface InferOptions extends TilingOptions {
+  /** Frames that a network of the form `clip` sees at once; others have their own number. */
   readonly window?: number;
-  /** Centre frames taken from each window: 1 as the paper tests, more is faster and a little worse. */
+  /** Centre frames taken from each window of a `clip`: 1 as papers test, more is faster and a little worse. */
   readonly keep?: number;
-  /** Edge of a tile in low-resolution pixels, overlap not counted; chosen by memory if not given. */
-  readonly tile?: number;
-  /** Most device memory in use at once, weights included. */
-  readonly memoryBytes?: number;
+  /** How many times larger, for networks that take enlarged pictures; others have their own factor. */
+  readonly scale?: number;
+  /** Whether a recurrent network begins anew where a shot does; it then waits for some frames to be sure. */
+  readonly cuts?: boolean;
 }
 
-/** A rectangle of the low-resolution picture, in pixels; x1 and y1 are behind it. */
-export interface Tile {
-  readonly x0: number;
-  readonly y0: number;
-  readonly x1: number;
-  readonly y1: number;
-}
-
-const DEFAULT_MEMORY = 2 ** 31;
-const PROBE_EDGE = 16;
+/** Pictures go through a network together as long as they hold so many pixels, and are so many. */
+const BATCH_PIXELS = 2 ** 14;
+const BATCH_FRAMES = 8;
 
 /**
- * Super-resolves a clip of any size and length, (C, H, W) in 0..1 to (C, scale·H, scale·W), neither rounded nor clipped.
- * Time is a stream: a window slides over the frames, the first and the last repeated at the ends, so that every frame comes
- * out as the paper's tests do, and only a window of frames is held. Space is cut into tiles that overlap by the network's reach,
- * so that tiled equals untiled.
+ * Super-resolves a clip of any size and length, (C, H, W) in 0..1 to (C, scale·H, scale·W), neither rounded nor clipped, with
+ * a network of any form. Time is a stream: only the frames that a result needs are held. Space is cut into tiles that overlap
+ * by the network's reach, so that tiled equals untiled.
  * @throws {ShapeError} when frames differ in size or do not have the network's channels
- * @throws {OutOfMemoryError} when not even a tile of one pixel fits the memory
+ * @throws {UsageError} for options that the network does not have
+ * @throws {OutOfMemoryError} when not even the smallest tile fits the memory
  */
 export async function* superResolve(
   engine: Engine,
@@ -41,192 +35,144 @@ export async function* superResolve(
   frames: Iterable<Planes> | AsyncIterable<Planes>,
   options: InferOptions = {},
 ): AsyncGenerator<Planes, void, undefined> {
-  const { window = 5, keep = 1 } = options;
-  if (!whole(window) || !whole(keep) || keep > window) {
-    throw new UsageError(`expected to keep 1 to ${window} frames of each window, got keep ${keep}, window ${window}`);
-  }
-  const resolver = new WindowResolver(engine, net, options);
-  const before = Math.floor((window - keep) / 2);
-  const source = iterate(frames);
-  const held: Planes[] = [];
-  let first = 0; // number of the first frame held
-  let ended = false;
+  checkOptions(net, options);
+  const resolver = new Resolver(engine, net, options);
+  const source = networkFrames(net, frames, options.scale ?? net.config.scale);
   try {
-    for (let start = 0; ; start += keep) {
-      while (!ended && first + held.length < start - before + window) {
-        const next = await source.next();
-        if (next.done) ended = true;
-        else held.push(checked(next.value, held[0] ?? next.value, net));
-      }
-      const count = first + held.length;
-      if (start >= count) return;
-      const clip = Array.from({ length: window }, (_, i) => {
-        return held[Math.min(Math.max(start - before + i, 0), count - 1) - first];
-      });
-      yield* await resolver.resolve(clip, before, Math.min(keep, count - start));
-      const done = Math.max(start + keep - before - first, 0);
-      held.splice(0, done);
-      first += done;
-    }
+    if (net.form === 'image') yield* pictures(resolver, source);
+    else if (net.form === 'recurrent') yield* recurrent(resolver, source, options.cuts ?? false);
+    else yield* windows(resolver, source, options);
   } finally {
     await source.return(undefined);
   }
 }
 
-/**
- * Cuts a picture into the fewest tiles that, with `halo` pixels around them inside the picture, hold at most `pixels`.
- * Undefined where not even tiles of one pixel do.
- */
-export function planTiles(width: number, height: number, halo: number, pixels: number): Tile[] | undefined {
-  let best: { across: number; down: number; cost: number } | undefined;
-  for (let columns = 1; columns <= width; columns++) {
-    const across = Math.ceil(width / columns);
-    const wide = columns === 1 ? width : Math.min(across + 2 * halo, width);
-    const room = Math.floor(pixels / wide);
-    const most = room >= height ? height : room - 2 * halo;
-    if (most < 1) continue;
-    const rows = Math.ceil(height / most);
-    const down = Math.ceil(height / rows);
-    const tall = rows === 1 ? height : Math.min(down + 2 * halo, height);
-    const cost = columns * rows * wide * tall;
-    if (!best || cost < best.cost) best = { across, down, cost };
+/** Frames as the network takes them: checked, and enlarged where it wants them so. */
+async function* networkFrames(
+  net: Net,
+  frames: Iterable<Planes> | AsyncIterable<Planes>,
+  scale: number,
+): AsyncGenerator<Planes, void, undefined> {
+  let first: Planes | undefined;
+  for await (const frame of frames) {
+    first ??= frame;
+    const { width, height, data } = checked(frame, first, net);
+    yield net.enlarged ? bicubicUpscale(data, width, height, scale) : frame;
   }
-  return best && cut(width, height, best.across, best.down);
 }
 
-function cut(width: number, height: number, across: number, down: number): Tile[] {
-  const tiles: Tile[] = [];
-  for (let y0 = 0; y0 < height; y0 += down) {
-    for (let x0 = 0; x0 < width; x0 += across) {
-      tiles.push({ x0, y0, x1: Math.min(x0 + across, width), y1: Math.min(y0 + down, height) });
+/** Each frame by itself; small ones several at once. */
+async function* pictures(resolver: Resolver, source: AsyncGenerator<Planes>): AsyncGenerator<Planes> {
+  let batch: Planes[] = [];
+  const flush = () => resolver.resolve([{ frames: batch, zoom: 1 }], 0, batch.length);
+  for await (const frame of source) {
+    batch.push(frame);
+    if (batch.length < BATCH_FRAMES && (batch.length + 1) * frame.width * frame.height <= BATCH_PIXELS) continue;
+    yield* await flush();
+    batch = [];
+  }
+  if (batch.length > 0) yield* await flush();
+}
+
+/** A window slides over the frames; at the clip's ends it holds what the network says. */
+async function* windows(
+  resolver: Resolver,
+  source: AsyncGenerator<Planes>,
+  options: InferOptions,
+): AsyncGenerator<Planes> {
+  const { net } = resolver;
+  const window = options.window ?? net.window;
+  const keep = options.keep ?? 1;
+  const before = Math.floor((window - keep) / 2);
+  const held: Planes[] = [];
+  let first = 0; // number of the first frame held
+  let ended = false;
+  for (let start = 0; ; start += keep) {
+    while (!ended && first + held.length < start - before + window) {
+      const next = await source.next();
+      if (next.done) ended = true;
+      else held.push(next.value);
     }
-  }
-  return tiles;
-}
-
-/** Runs single windows, and remembers what a pixel costs and how many fit. */
-class WindowResolver {
-  #pixels: number | undefined; // most that a tile may hold
-
-  constructor(
-    readonly engine: Engine,
-    readonly net: Net,
-    readonly options: InferOptions,
-  ) {}
-
-  /** The frames from number `first` on of what the network makes of a window. */
-  async resolve(clip: readonly Planes[], first: number, count: number): Promise<Planes[]> {
-    const { width, height } = clip[0];
-    const { channels, scale } = this.net.config;
-    const [outWidth, outHeight] = [width * scale, height * scale];
-    const out = Array.from({ length: count }, (): Planes => {
-      return { width: outWidth, height: outHeight, data: new Float32Array(channels * outWidth * outHeight) };
+    const count = first + held.length;
+    if (start >= count) return;
+    const frame = (i: number) => held[Math.min(Math.max(i, 0), count - 1) - first];
+    const clip = Array.from({ length: window }, (_, w) => {
+      const i = start - before + w;
+      if (net.ends === 'repeat' || (i >= 0 && i < count)) return frame(i);
+      return net.ends === 'black' ? black(frame(i)) : frame(start);
     });
-    const memory = this.engine.memory;
-    const outer = memory.budget;
-    memory.budget = Math.min(outer, this.options.memoryBytes ?? DEFAULT_MEMORY);
-    try {
-      for (;;) {
-        const tiles = await this.#plan(clip);
-        try {
-          for (const tile of tiles) await this.#resolveTile(clip, tile, first, out);
-          return out;
-        } catch (error) {
-          // The estimate was too high, or one tensor exceeds what the adapter binds: both say so before anything runs.
-          if (!(error instanceof OutOfMemoryError || error instanceof LimitError) || !this.#pixels) throw error;
-          this.#pixels = Math.floor(Math.min(this.#pixels, width * height) / 2);
-          memory.trim();
-        }
-      }
-    } finally {
-      memory.budget = outer;
-    }
-  }
-
-  async #plan(clip: readonly Planes[]): Promise<Tile[]> {
-    const { width, height } = clip[0];
-    const { tile } = this.options;
-    const halo = this.net.spatialReach;
-    if (tile !== undefined) {
-      if (!whole(tile)) throw new UsageError(`tile: expected 1 or more pixels, got ${tile}`);
-      return cut(width, height, tile, tile);
-    }
-    this.#pixels ??= await this.#measure(clip);
-    const tiles = planTiles(width, height, halo, this.#pixels);
-    if (!tiles) {
-      const edge = 2 * halo + 1;
-      throw new OutOfMemoryError(
-        `frames of ${width}x${height} need tiles of at least ${Math.min(edge, width)}x${Math.min(edge, height)} pixels ` +
-          `with their overlap, but only ${this.#pixels} pixels fit the memory allowed`,
-      );
-    }
-    return tiles;
-  }
-
-  /** Pixels that fit: activations grow with the tile's area, and a small tile shows by how much. */
-  async #measure(clip: readonly Planes[]): Promise<number> {
-    const { memory } = this.engine;
-    const [w, h] = [Math.min(clip[0].width, PROBE_EDGE), Math.min(clip[0].height, PROBE_EDGE)];
-    const before = memory.stats().live;
-    memory.resetPeak();
-    await this.#run(clip, { x0: 0, y0: 0, x1: w, y1: h }, 0, 1);
-    const perPixel = (memory.stats().peak - before) / (w * h);
-    return Math.floor((0.75 * (memory.budget - before)) / perPixel); // blocks are up to a quarter larger than their tensors
-  }
-
-  async #resolveTile(clip: readonly Planes[], tile: Tile, first: number, out: readonly Planes[]): Promise<void> {
-    const { width, height } = clip[0];
-    const { channels, scale } = this.net.config;
-    const halo = this.net.spatialReach;
-    const region = {
-      x0: Math.max(tile.x0 - halo, 0),
-      y0: Math.max(tile.y0 - halo, 0),
-      x1: Math.min(tile.x1 + halo, width),
-      y1: Math.min(tile.y1 + halo, height),
-    };
-    const y = await this.#run(clip, region, first, out.length);
-    const [w, h] = [(region.x1 - region.x0) * scale, (region.y1 - region.y0) * scale];
-    for (let c = 0; c < channels; c++) {
-      for (let t = 0; t < out.length; t++) {
-        for (let row = tile.y0 * scale; row < tile.y1 * scale; row++) {
-          const from = ((c * out.length + t) * h + row - region.y0 * scale) * w + (tile.x0 - region.x0) * scale;
-          const to = (c * height * scale + row) * width * scale + tile.x0 * scale;
-          out[t].data.set(y.subarray(from, from + (tile.x1 - tile.x0) * scale), to);
-        }
-      }
-    }
-  }
-
-  /** `count` frames of the network's result for one region of a window, (C, count, scale·h, scale·w). */
-  async #run(clip: readonly Planes[], region: Tile, first: number, count: number): Promise<Float32Array> {
-    const { engine, net } = this;
-    const [w, h] = [region.x1 - region.x0, region.y1 - region.y0];
-    const { channels } = net.config;
-    const values = new Float32Array(channels * clip.length * h * w);
-    let at = 0;
-    for (let c = 0; c < channels; c++) {
-      for (const { width, height, data } of clip) {
-        for (let row = region.y0; row < region.y1; row++, at += w) {
-          const from = (c * height + row) * width + region.x0;
-          values.set(data.subarray(from, from + w), at);
-        }
-      }
-    }
-    using _scope = engine.scope();
-    const x = engine.tensor([1, channels, clip.length, h, w], values);
-    return forward(net, x, first, count).read();
+    const inputs: NetInput[] = [{ frames: clip, zoom: 1 }];
+    if (net.motion !== 'none') inputs.push({ frames: motionsFrom(clip), zoom: 1 });
+    const taken = Math.min(keep, count - start);
+    yield* await resolver.resolve(inputs, net.form === 'centre' ? 0 : before, taken);
+    const done = Math.max(start + keep - before - first, 0);
+    held.splice(0, done);
+    first += done;
   }
 }
 
-/** Without dropout, whatever mode the network is in between two frames. */
-function forward(net: Net, x: Tensor, first: number, count: number): Tensor {
-  const { training } = net;
-  net.train(false);
-  try {
-    const y = net.forward(x);
-    return count === y.shape[2] ? y : slice(y, { axis: 2, start: first, end: first + count });
-  } finally {
-    net.train(training);
+/** One frame after the other: the frame before and its result come back in. */
+async function* recurrent(resolver: Resolver, source: AsyncGenerator<Planes>, cuts: boolean): AsyncGenerator<Planes> {
+  const zoom = resolver.scale;
+  let before: { frame: Planes; result: Planes } | undefined;
+  for await (const { frame, begins } of cuts ? withCuts(source) : uncut(source)) {
+    const inputs =
+      before && !begins
+        ? [
+            { frames: [before.frame, frame], zoom: 1 },
+            { frames: [before.result], zoom },
+          ]
+        : [{ frames: [frame], zoom: 1 }];
+    const [result] = await resolver.resolve(inputs, 0, 1);
+    before = { frame, result };
+    yield result;
+  }
+}
+
+interface ShotFrame {
+  readonly frame: Planes;
+  /** Whether a shot begins here. */
+  readonly begins: boolean;
+}
+
+async function* uncut(source: AsyncGenerator<Planes>): AsyncGenerator<ShotFrame> {
+  for await (const frame of source) yield { frame, begins: false };
+}
+
+async function* withCuts(source: AsyncGenerator<Planes>): AsyncGenerator<ShotFrame> {
+  const finder = new CutFinder<Planes>();
+  for await (const frame of source) yield* finder.add(frame, lumaBytes(frame), frame.width, frame.height);
+  yield* finder.rest();
+}
+
+/** Values 0..255 of the first plane of Y, or the mean of R, G, B: enough to see a cut. */
+function lumaBytes({ width, height, data }: Planes): Float32Array {
+  const n = width * height;
+  const channels = data.length / n;
+  return Float32Array.from({ length: n }, (_, i) => {
+    let sum = 0;
+    for (let c = 0; c < channels; c++) sum += data[c * n + i];
+    return (255 * sum) / channels;
+  });
+}
+
+const black = ({ width, height, data }: Planes): Planes => ({ width, height, data: new Float32Array(data.length) });
+
+function checkOptions(net: Net, { window, keep = 1, scale }: InferOptions): void {
+  const { form } = net;
+  if (form === 'clip') {
+    const frames = window ?? net.window;
+    if (!whole(frames) || !whole(keep) || keep > frames) {
+      throw new UsageError(`expected to keep 1 to ${frames} frames of each window, got keep ${keep}, window ${frames}`);
+    }
+    return;
+  }
+  const seen =
+    form === 'image' ? 'one frame' : form === 'recurrent' ? 'one frame after the other' : `${net.window} frames`;
+  if (window !== undefined && window !== net.window) throw new UsageError(`window: this network sees ${seen}`);
+  if (keep !== 1) throw new UsageError(`keep: this network makes one frame at a time, so expected 1, got ${keep}`);
+  if (scale !== undefined && !net.enlarged && scale !== net.config.scale) {
+    throw new UsageError(`scale: this network enlarges ${net.config.scale} times, got ${scale}`);
   }
 }
 
@@ -245,7 +191,3 @@ function checked(frame: Planes, like: Planes, net: Net): Planes {
 }
 
 const whole = (n: number): boolean => Number.isInteger(n) && n >= 1;
-
-async function* iterate(frames: Iterable<Planes> | AsyncIterable<Planes>): AsyncGenerator<Planes> {
-  yield* frames;
-}

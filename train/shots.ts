@@ -36,11 +36,37 @@ export class ShotDetector {
   shots(): Shot[] {
     if (!this.#previous) return [];
     const frames = this.#changes.length + 1;
-    const starts = [0];
-    for (const [i, change] of this.#changes.entries()) {
-      if (change >= MIN_CHANGE && change >= MIN_RATIO * secondLargestAround(this.#changes, i)) starts.push(i + 1);
-    }
+    const starts = Array.from({ length: frames }, (_, i) => i).filter((i) => this.begins(i));
     return starts.map((start, i) => ({ start, end: starts[i + 1] ?? frames }));
+  }
+
+  /** Whether a shot begins with a frame, as far as the frames so far tell. */
+  begins(frame: number): boolean {
+    const change = this.#changes[frame - 1];
+    if (change === undefined) return frame === 0;
+    return change >= MIN_CHANGE && change >= MIN_RATIO * secondLargestAround(this.#changes, frame - 1);
+  }
+}
+
+/** Tells of frames in a stream whether a shot begins with them: each comes back once the four behind it are there. */
+export class CutFinder<F> {
+  readonly #detector = new ShotDetector();
+  readonly #waiting: F[] = [];
+  #told = 0;
+
+  *add(frame: F, y: ArrayLike<number>, width: number, height: number): Generator<{ frame: F; begins: boolean }> {
+    this.#detector.add(y, width, height);
+    this.#waiting.push(frame);
+    if (this.#waiting.length > NEIGHBOURS) yield this.#tell();
+  }
+
+  /** Those that no others follow. */
+  *rest(): Generator<{ frame: F; begins: boolean }> {
+    while (this.#waiting.length > 0) yield this.#tell();
+  }
+
+  #tell(): { frame: F; begins: boolean } {
+    return { frame: this.#waiting.shift()!, begins: this.#detector.begins(this.#told++) };
   }
 }
 

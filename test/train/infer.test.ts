@@ -5,7 +5,8 @@ import { Noise } from '../../engine/nn/module.ts';
 import { Random } from '../../engine/random.ts';
 import { Fstrn } from '../../nets/fstrn.ts';
 import type { Planes } from '../../train/degrade.ts';
-import { type InferOptions, planTiles, superResolve } from '../../train/infer.ts';
+import { type InferOptions, superResolve } from '../../train/infer.ts';
+import { planTiles, regionOf } from '../../train/tiles.ts';
 import { testEngine } from '../ops/engine.ts';
 
 let engine: Engine;
@@ -142,24 +143,31 @@ describe('superResolve', () => {
 
 describe('planTiles', () => {
   it.each([
-    [100, 60, 5, 1e6],
-    [100, 60, 5, 2000],
-    [1, 1000, 7, 300],
-    [517, 3, 4, 90],
-    [64, 64, 10, 441],
-  ])('covers %ix%i once, halo %i, within %i pixels', (width, height, halo, pixels) => {
+    [100, 60, 5, 1, 1e6],
+    [100, 60, 5, 1, 2000],
+    [1, 1000, 7, 1, 300],
+    [517, 3, 4, 1, 90],
+    [64, 64, 10, 1, 441],
+    [101, 59, 5, 8, 1800],
+    [23, 90, 3, 4, 24 * 23],
+  ])('covers %ix%i once, halo %i, grid %i, within %i pixels', (width, height, halo, grid, pixels) => {
     const seen = new Uint8Array(width * height);
-    for (const { x0, y0, x1, y1 } of planTiles(width, height, halo, pixels)!) {
-      const [left, right] = [Math.max(x0 - halo, 0), Math.min(x1 + halo, width)];
-      const [top, bottom] = [Math.max(y0 - halo, 0), Math.min(y1 + halo, height)];
-      expect((right - left) * (bottom - top)).toBeLessThanOrEqual(pixels);
+    for (const tile of planTiles(width, height, { halo, grid }, pixels)!) {
+      const region = regionOf(tile, width, height, { halo, grid });
+      expect((region.x1 - region.x0) * (region.y1 - region.y0)).toBeLessThanOrEqual(pixels);
+      expect([region.x0 % grid, region.y0 % grid, tile.x0 % grid, tile.y0 % grid]).toEqual([0, 0, 0, 0]);
+      expect(region.x1 % grid === 0 || region.x1 === width).toBe(true);
+      expect(region.y1 % grid === 0 || region.y1 === height).toBe(true);
+      const { x0, y0, x1, y1 } = tile;
       for (let y = y0; y < y1; y++) for (let x = x0; x < x1; x++) seen[y * width + x]++;
     }
     expect(seen.every((n) => n === 1)).toBe(true);
   });
 
   it('takes the picture whole where it fits, and says where nothing does', () => {
-    expect(planTiles(30, 20, 9, 600)).toEqual([{ x0: 0, y0: 0, x1: 30, y1: 20 }]);
-    expect(planTiles(64, 64, 10, 440)).toBeUndefined();
+    const alone = { halo: 9, grid: 1 };
+    expect(planTiles(30, 20, alone, 600)).toEqual([{ x0: 0, y0: 0, x1: 30, y1: 20 }]);
+    expect(planTiles(31, 21, { halo: 9, grid: 8 }, 31 * 21)).toEqual([{ x0: 0, y0: 0, x1: 31, y1: 21 }]);
+    expect(planTiles(64, 64, { halo: 10, grid: 1 }, 440)).toBeUndefined();
   });
 });
