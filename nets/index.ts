@@ -3,6 +3,7 @@ import { entry as easyflow } from './easyflow.ts';
 import { entry as fstrn } from './fstrn.ts';
 import type { Net, NetEntry } from './net.ts';
 import { entry as vdsr } from './vdsr.ts';
+import { entry as vespcn } from './vespcn.ts';
 
 /** Every network by its name. */
 export const nets: Readonly<Record<string, NetEntry>> = {
@@ -11,6 +12,7 @@ export const nets: Readonly<Record<string, NetEntry>> = {
   easyflow,
   fstrn,
   vdsr,
+  vespcn,
 };
 
 /** Those that enlarge pictures, which upscale, eval and train take. */

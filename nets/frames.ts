@@ -1,0 +1,25 @@
+import { concat } from '../engine/ops/concat.ts';
+import { reshape } from '../engine/ops/reshape.ts';
+import { slice } from '../engine/ops/slice.ts';
+import type { Tensor } from '../engine/tensor.ts';
+
+/** Frame t of a clip (N, C, T, H, W), as a picture (N, C, H, W). */
+export function frameOf(x: Tensor, t: number): Tensor {
+  const [n, c, , h, w] = x.shape;
+  using scope = x.engine.scope();
+  return scope.keep(reshape(slice(x, { axis: 2, start: t, end: t + 1 }), { shape: [n, c, h, w] }));
+}
+
+/** Tensors one after the other along their channels, joined by pairs so that each is copied a few times only. */
+export function joined(tensors: readonly Tensor[]): Tensor {
+  const { engine } = tensors[0];
+  using scope = engine.scope();
+  let parts = tensors;
+  while (parts.length > 1) {
+    parts = Array.from({ length: Math.ceil(parts.length / 2) }, (_, i) => {
+      const [a, b] = parts.slice(2 * i, 2 * i + 2);
+      return b ? concat(a, b, { axis: 1 }) : a;
+    });
+  }
+  return scope.keep(parts[0]);
+}

@@ -1,0 +1,29 @@
+import type { Engine } from '../../engine/engine.ts';
+import { inputShape, type Net } from '../../nets/net.ts';
+
+/**
+ * How far a column of the input is from a column of the result that it changes, in pixels of the input: the farthest gradient
+ * of several neighbouring columns, for strides fall differently on them.
+ */
+export async function reachOf(engine: Engine, net: Net): Promise<number> {
+  const { scale } = net.config;
+  const middle = net.spatialReach + net.grid;
+  const shape = inputShape(net, 1, net.window, net.grid, 2 * middle + net.grid);
+  const width = shape.at(-1)!;
+  let farthest = 0;
+  for (let column = middle; column < middle + net.grid; column++) {
+    using _scope = engine.scope();
+    const values = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => 0.5 + 0.5 * Math.sin(i));
+    const x = engine.tensor(shape, values).track();
+    using tape = engine.record();
+    const y = net.forward(x);
+    const dy = new Float32Array(y.shape.reduce((a, b) => a * b, 1));
+    for (let i = 0; i < dy.length; i++) if (Math.floor((i % (width * scale)) / scale) === column) dy[i] = 1;
+    tape.backward(y, engine.tensor(y.shape, dy));
+    const grad = await x.grad!.read();
+    for (const [i, g] of grad.entries()) if (g !== 0) farthest = Math.max(farthest, Math.abs((i % width) - column));
+    x.setGrad(undefined);
+  }
+  for (const parameter of net.parameters()) parameter.setGrad(undefined);
+  return farthest;
+}
