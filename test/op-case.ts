@@ -46,6 +46,8 @@ export const linearInputs: Record<string, readonly string[]> = {
   pad: ['input'],
   avg_pool2d: ['input'],
   global_avg_pool: ['input'],
+  linear: ['input', 'weight', 'bias'],
+  reshape: ['input'],
   sum: ['input'],
   mean: ['input'],
 };

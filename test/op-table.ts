@@ -35,6 +35,8 @@ export const opTable: Record<string, string[]> = {
   max_pool3d: ['input'],
   avg_pool2d: ['input'],
   global_avg_pool: ['input'],
+  linear: ['input', 'weight', 'bias?'],
+  reshape: ['input'],
   sum: ['input'],
   mean: ['input'],
   l1_loss: ['input', 'target'],

@@ -33,6 +33,11 @@ const pictures = ['max_pool2d', 'avg_pool2d'].flatMap((op) => [
   one(op, '256x256', [1, 6, 256, 256], { kernel_size: 3, stride: 2, padding: 1 }, large),
 ]);
 
+function linear(name: string, batch: number, inputs: number, outputs: number, bias = true, rest: Rest = {}): OpCase {
+  const shapes = { input: [batch, inputs], weight: [outputs, inputs], ...(bias && { bias: [outputs] }) };
+  return { op: 'linear', name, inputs: shapes, ...rest };
+}
+
 export const pooling: readonly OpCase[] = [
   ...pictures,
   one('max_pool2d', 'ties', [2, 5, 7, 6], { kernel_size: 3, stride: 2, padding: 1 }, { kinks: true, range: ties }),
@@ -55,6 +60,22 @@ export const pooling: readonly OpCase[] = [
   one('global_avg_pool', 'frames', [2, 6, 3, 4, 5]),
   one('global_avg_pool', '64 channels', [3, 64, 17, 16]),
   one('global_avg_pool', '256x256', [1, 7, 256, 256], {}, large),
+  linear('one element', 1, 1, 1),
+  linear('odd sizes', 3, 5, 7),
+  linear('no bias', 2, 9, 6, false),
+  linear('one sample, 64 to 10', 1, 64, 10),
+  linear('batch of 67', 67, 12, 3),
+  linear('one output', 5, 33, 1),
+  linear('batch of 70,000', 70_000, 3, 5, true, large),
+  linear('4096 to 1024', 2, 4096, 1024, true, large),
+  one('reshape', 'one element to a scalar', [1, 1], { shape: [] }),
+  one('reshape', 'flatten a picture', [2, 5, 3, 4], { shape: [2, -1] }),
+  one('reshape', 'flatten frames', [2, 6, 2, 3, 2], { shape: [2, 72] }),
+  one('reshape', 'flatten one position', [3, 7, 1, 1], { shape: [3, 7] }),
+  one('reshape', 'matrix to picture', [2, 60], { shape: [2, 5, 3, 4] }),
+  one('reshape', 'frames to batch', [2, 3, 4, 3, 5], { shape: [-1, 4, 3, 5] }),
+  one('reshape', 'vector', [12], { shape: [1, 3, 2, 2] }),
+  one('reshape', '256x256', [1, 6, 256, 256], { shape: [6, 16, 64, 64] }, large),
 ];
 
 const refused = (op: string, name: string, input: number[], attrs: Attrs = {}): OpCase => one(op, name, input, attrs);
@@ -71,4 +92,10 @@ export const refusedPooling: readonly OpCase[] = [
   refused('max_pool3d', 'picture', [1, 3, 4, 5], { kernel_size: 2 }),
   refused('max_pool3d', 'more taps than are counted', [1, 3, 20, 20, 20], { kernel_size: 20 }),
   refused('global_avg_pool', 'matrix', [3, 4]),
+  { op: 'linear', name: 'sizes differ', inputs: { input: [2, 3], weight: [4, 5] } },
+  { op: 'linear', name: 'picture', inputs: { input: [2, 3, 1, 1], weight: [4, 3] } },
+  { op: 'linear', name: 'bias of another length', inputs: { input: [2, 3], weight: [4, 3], bias: [3] } },
+  refused('reshape', 'other number of elements', [2, 3, 4], { shape: [5, 5] }),
+  refused('reshape', 'two sizes left', [2, 3, 4], { shape: [-1, -1] }),
+  refused('reshape', 'nothing left over', [2, 3, 4], { shape: [5, -1] }),
 ];

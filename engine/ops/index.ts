@@ -8,11 +8,13 @@ import { imresize } from './imresize.ts';
 import { interpolate } from './interpolate.ts';
 import { charbonnier_loss, huber_loss, l1_loss, mse_loss } from './losses.ts';
 import { pad } from './pad.ts';
+import { linear } from './linear.ts';
 import { pixel_shuffle, pixel_unshuffle } from './pixel_shuffle.ts';
 import { avg_pool2d, global_avg_pool, max_pool2d, max_pool3d } from './pool.ts';
 import { prelu } from './prelu.ts';
 import { resize_tf1 } from './resize_tf1.ts';
 import { separable_conv3d } from './separable_conv3d.ts';
+import { reshape } from './reshape.ts';
 import { slice } from './slice.ts';
 import { splat } from './splat.ts';
 import { mean, sum } from './sum.ts';
@@ -58,6 +60,8 @@ export const ops: Record<string, AnyOp> = {
   global_avg_pool,
   sum,
   mean,
+  linear,
+  reshape,
   l1_loss,
   mse_loss,
   charbonnier_loss,

@@ -3,12 +3,13 @@ import type { Reference } from './array.ts';
 import * as binary from './binary.ts';
 import { conv, convTranspose } from './convolution.ts';
 import { fusedConv } from './fused.ts';
+import { linear } from './linear.ts';
 import * as loss from './loss.ts';
 import { avgPool, globalAvgPool, maxPool } from './pool.ts';
 import { mean, sum } from './reduce.ts';
 import { imresize, interpolate, resizeTf1 } from './resize.ts';
 import { separableConv3d } from './separable.ts';
-import { concat, pad, slice } from './shape.ts';
+import { concat, pad, reshape, slice } from './shape.ts';
 import { pixelShuffle, pixelUnshuffle } from './shuffle.ts';
 import { splat } from './splat.ts';
 import { warp } from './warp.ts';
@@ -53,6 +54,8 @@ export const references: Record<string, Reference> = {
   avg_pool2d: avgPool,
   global_avg_pool: globalAvgPool,
   sum,
+  linear,
+  reshape,
   mean,
   l1_loss: loss.l1Loss,
   mse_loss: loss.mseLoss,

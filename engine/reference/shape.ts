@@ -101,3 +101,12 @@ export const pad: Reference<PadAttrs> = linear(
     });
   },
 );
+
+/** The same elements in row-major order under another shape; one size may be -1, for what is left. */
+export const reshape: Reference<{ shape: readonly number[] }> = linear(
+  (input, { shape }) => {
+    const product = (sizes: readonly number[]) => sizes.reduce((a, b) => a * b, 1);
+    return shape.map((n) => (n === -1 ? product(input) / -product(shape) : n));
+  },
+  (input, _, __, visit) => forEachIndex(input, (___, position) => visit(position, position, 1)),
+);

@@ -28,7 +28,8 @@ export const families = {
   shaping: ['concat', 'slice', 'pad'],
   pointwise: ['relu', 'leaky_relu', 'prelu', 'sigmoid', 'tanh', 'abs', 'sqrt', 'exp', 'log', 'clamp'],
   arithmetic: ['add', 'sub', 'mul', 'div'],
-  pooling: ['max_pool2d', 'max_pool3d', 'avg_pool2d', 'global_avg_pool'],
+  pooling: ['max_pool2d', 'max_pool3d', 'avg_pool2d', 'global_avg_pool', 'linear', 'reshape'],
+  norm: ['batch_norm', 'instance_norm'],
   reducing: ['sum', 'mean', 'l1_loss', 'mse_loss', 'charbonnier_loss', 'huber_loss'],
 };
 
