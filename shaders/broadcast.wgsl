@@ -44,7 +44,7 @@ fn combine(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
   let q = splat(b[at.y], B_SPLAT);
   var v: vec4f;
   switch KIND {
-    case ADD: { v = p + q; }
+    case ADD: { v = p + axes.scale * q; }
     case SUB: { v = p - q; }
     case MUL: { v = p * q; }
     default: { v = p / q; }

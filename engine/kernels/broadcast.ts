@@ -90,15 +90,23 @@ function plan(out: Shape, a: Shape, b: Shape, zeroKept: boolean) {
   };
 }
 
-/** f(a, b) elementwise, with broadcasting. @param shape of the result */
-export function combine(engine: Engine, kind: Kind, a: Tensor, b: Tensor, shape: Shape, label: string = kind): Tensor {
+/** f(a, b) elementwise, with broadcasting. @param shape of the result @param alpha what a sum takes b times */
+export function combine(
+  engine: Engine,
+  kind: Kind,
+  a: Tensor,
+  b: Tensor,
+  shape: Shape,
+  label: string = kind,
+  alpha = 1,
+): Tensor {
   const [p, q] = [a, b].map((x) => reshaped(x, aligned(x.shape, shape.length)));
   const { constants, uniforms } = plan(shape, p.shape, q.shape, kind !== 'div');
   const out = engine.empty(shape);
   engine.run(kernel, 'combine', {
     bind: { a: p, b: q, out },
     constants: { KIND: KINDS.indexOf(kind), ...constants },
-    uniforms: { ...uniforms, scale: 1 },
+    uniforms: { ...uniforms, scale: alpha },
     threads: out.bytes / 16,
     flops: size(shape),
     label,

@@ -35,35 +35,35 @@ function forEachPair(a: NDArray, b: NDArray, visit: (y: number, a: number, b: nu
 }
 
 /** y = f(a, b) with broadcasting, and its two partial derivatives; a repeated operand sums its gradient. */
-function binary(
-  f: (a: number, b: number) => number,
-  slopeA: (a: number, b: number) => number,
-  slopeB: (a: number, b: number) => number,
-): Reference {
+function binary<A>(
+  f: (a: number, b: number, attrs: A) => number,
+  slopeA: (a: number, b: number, attrs: A) => number,
+  slopeB: (a: number, b: number, attrs: A) => number,
+): Reference<A> {
   return {
-    forward({ a, b }) {
+    forward({ a, b }, attrs) {
       const result = zeros(broadcast(a, b).shape);
       forEachPair(a, b, (y, i, j) => {
-        result.data[y] = f(a.data[i], b.data[j]);
+        result.data[y] = f(a.data[i], b.data[j], attrs);
       });
       return result;
     },
-    backward(dy, { a, b }) {
+    backward(dy, { a, b }, attrs) {
       const [da, db] = [zeros(a.shape), zeros(b.shape)];
       forEachPair(a, b, (y, i, j) => {
-        da.data[i] += dy.data[y] * slopeA(a.data[i], b.data[j]);
-        db.data[j] += dy.data[y] * slopeB(a.data[i], b.data[j]);
+        da.data[i] += dy.data[y] * slopeA(a.data[i], b.data[j], attrs);
+        db.data[j] += dy.data[y] * slopeB(a.data[i], b.data[j], attrs);
       });
       return { a: da, b: db };
     },
   };
 }
 
-/** a + b */
-export const add = binary(
-  (a, b) => a + b,
+/** a + alpha·b */
+export const add = binary<{ alpha?: number }>(
+  (a, b, { alpha = 1 }) => a + alpha * b,
   () => 1,
-  () => 1,
+  (_a, _b, { alpha = 1 }) => alpha,
 );
 
 /** a - b */
