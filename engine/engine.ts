@@ -78,6 +78,8 @@ export class Engine {
   readonly one: Tensor;
   /** While a step is captured: the storage it uses and did not make, held so that its replays find it unchanged. */
   borrowed: Set<Storage> | undefined;
+  /** A block runs a second time, for its gradients: layers leave what they keep besides their results (running statistics). */
+  repeating = false;
   watcher: MemoryWatcher | undefined;
   tracer: Tracer | undefined;
   readonly at: Place = { phase: '', layer: '', op: '' };

@@ -25,8 +25,11 @@ export interface Context<A> {
   readonly attrs: A;
   /** The shape of the op's result. */
   readonly shape: Shape;
-  /** Holds a tensor that is neither input nor result for the gradients, by a name; absent where no tape records. */
-  readonly keep?: (name: string, x: Tensor) => void;
+  /**
+   * Holds a tensor that is neither input nor result for the gradients, by a name; absent where no tape records.
+   * @param exact an activation may be rounded while it waits; this may not
+   */
+  readonly keep?: (name: string, x: Tensor, exact?: boolean) => void;
   /** Runs a kernel whose `out` binding is a new tensor, and returns that tensor. */
   run(kernel: Kernel, entry: string, options: Run & { out: Shape; layout?: Layout }): Tensor;
 }
@@ -134,8 +137,8 @@ function apply<I extends readonly string[], A extends object>(spec: OpSpec<I, A>
   const extra: [name: string, x: Tensor][] = [];
   using scope = engine.scope();
   engine.at.op = spec.name;
-  const keep = (name: string, x: Tensor) => {
-    x.isLeaf = false; // an activation, which the tape may round
+  const keep = (name: string, x: Tensor, exact = false) => {
+    x.isLeaf = exact; // activations the tape may round
     extra.push([name, x]);
   };
   const y = spec.forward(call.inputs, tape ? { ...context, keep } : context);

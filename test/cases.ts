@@ -1,3 +1,4 @@
+import { batchNormCases, instanceNormCases } from './norm-cases.ts';
 import type { OpCase, Range } from './op-case.ts';
 import { pooling } from './pooling-cases.ts';
 import { resizeTf1 } from './resize-tf1-cases.ts';
@@ -382,6 +383,9 @@ const binaryOps: OpCase[] = ['add', 'sub', 'mul', 'div'].flatMap((op) => [
     }),
   ),
 ]);
+const scaledSums: OpCase[] = pairs
+  .filter(([name]) => /same shape|per channel$|one channel left/.test(name))
+  .map(([name, a, b]) => ({ op: 'add', name: `${name}, alpha 0.2`, attrs: { alpha: 0.2 }, inputs: { a, b } }));
 
 const concatCase = (name: string, a: number[], b: number[], axis: number, rest: Rest = {}): OpCase => ({
   op: 'concat',
@@ -478,9 +482,12 @@ export const cases: OpCase[] = [
   ...activations,
   ...prelu,
   ...binaryOps,
+  ...scaledSums,
   ...rearranging,
   ...pooling,
   ...reductions,
   ...losses,
+  ...batchNormCases,
+  ...instanceNormCases,
   ...videoCases,
 ];

@@ -34,6 +34,7 @@ export const linearInputs: Record<string, readonly string[]> = {
   pixel_unshuffle: ['input'],
   warp: ['image'],
   splat: ['image'],
+  dynamic_filter: ['image'],
   imresize: ['input'],
   interpolate: ['input'],
   resize_tf1: ['input'],
@@ -50,6 +51,8 @@ export const linearInputs: Record<string, readonly string[]> = {
   reshape: ['input'],
   sum: ['input'],
   mean: ['input'],
+  batch_norm: ['weight', 'bias'],
+  instance_norm: ['weight', 'bias'],
 };
 
 /** Those of a call; an input that passes a PReLU first is none. */

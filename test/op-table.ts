@@ -11,6 +11,7 @@ export const opTable: Record<string, string[]> = {
   pixel_unshuffle: ['input'],
   warp: ['image', 'flow'],
   splat: ['image', 'flow'],
+  dynamic_filter: ['image', 'filters'],
   imresize: ['input'],
   interpolate: ['input'],
   resize_tf1: ['input'],
@@ -43,4 +44,6 @@ export const opTable: Record<string, string[]> = {
   mse_loss: ['input', 'target'],
   charbonnier_loss: ['input', 'target'],
   huber_loss: ['input', 'target'],
+  batch_norm: ['input', 'weight?', 'bias?', 'running_mean?', 'running_var?'],
+  instance_norm: ['input', 'weight?', 'bias?'],
 };

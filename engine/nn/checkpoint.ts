@@ -32,7 +32,13 @@ export function checkpoint(module: Module, x: Tensor): Tensor {
     using inner = engine.record(tape.options);
     const start = engine.view(input, input.shape, input.layout);
     start.tracked = x.tracked;
-    inner.backward(module.forward(start), dy);
+    const { repeating } = engine;
+    engine.repeating = true;
+    try {
+      inner.backward(module.forward(start), dy);
+    } finally {
+      engine.repeating = repeating;
+    }
     return start.grad?.retain();
   };
   tape.add({

@@ -1,20 +1,23 @@
 import type { AnyOp } from '../op.ts';
+import { batch_norm } from './batch_norm.ts';
 import { add, div, mul, sub } from './binary.ts';
 import { concat } from './concat.ts';
 import { conv2d, conv3d } from './conv.ts';
 import { conv_transpose2d, conv_transpose3d } from './conv_transpose.ts';
+import { dynamic_filter } from './dynamic_filter.ts';
 import { fused_conv2d, fused_conv3d } from './fused_conv.ts';
 import { imresize } from './imresize.ts';
+import { instance_norm } from './instance_norm.ts';
 import { interpolate } from './interpolate.ts';
+import { linear } from './linear.ts';
 import { charbonnier_loss, huber_loss, l1_loss, mse_loss } from './losses.ts';
 import { pad } from './pad.ts';
-import { linear } from './linear.ts';
 import { pixel_shuffle, pixel_unshuffle } from './pixel_shuffle.ts';
 import { avg_pool2d, global_avg_pool, max_pool2d, max_pool3d } from './pool.ts';
 import { prelu } from './prelu.ts';
+import { reshape } from './reshape.ts';
 import { resize_tf1 } from './resize_tf1.ts';
 import { separable_conv3d } from './separable_conv3d.ts';
-import { reshape } from './reshape.ts';
 import { slice } from './slice.ts';
 import { splat } from './splat.ts';
 import { mean, sum } from './sum.ts';
@@ -34,6 +37,7 @@ export const ops: Record<string, AnyOp> = {
   pixel_unshuffle,
   warp,
   splat,
+  dynamic_filter,
   imresize,
   interpolate,
   resize_tf1,
@@ -58,12 +62,14 @@ export const ops: Record<string, AnyOp> = {
   max_pool3d,
   avg_pool2d,
   global_avg_pool,
-  sum,
-  mean,
   linear,
   reshape,
+  sum,
+  mean,
   l1_loss,
   mse_loss,
   charbonnier_loss,
   huber_loss,
+  batch_norm,
+  instance_norm,
 };

@@ -2,9 +2,11 @@ import * as activation from './activation.ts';
 import type { Reference } from './array.ts';
 import * as binary from './binary.ts';
 import { conv, convTranspose } from './convolution.ts';
+import { dynamicFilter } from './dynamic-filter.ts';
 import { fusedConv } from './fused.ts';
 import { linear } from './linear.ts';
 import * as loss from './loss.ts';
+import { batchNorm, instanceNorm } from './norm.ts';
 import { avgPool, globalAvgPool, maxPool } from './pool.ts';
 import { mean, sum } from './reduce.ts';
 import { imresize, interpolate, resizeTf1 } from './resize.ts';
@@ -29,6 +31,7 @@ export const references: Record<string, Reference> = {
   pixel_unshuffle: pixelUnshuffle,
   warp,
   splat,
+  dynamic_filter: dynamicFilter,
   imresize,
   interpolate,
   resize_tf1: resizeTf1,
@@ -53,12 +56,14 @@ export const references: Record<string, Reference> = {
   max_pool3d: maxPool,
   avg_pool2d: avgPool,
   global_avg_pool: globalAvgPool,
-  sum,
   linear,
   reshape,
+  sum,
   mean,
   l1_loss: loss.l1Loss,
   mse_loss: loss.mseLoss,
   charbonnier_loss: loss.charbonnierLoss,
   huber_loss: loss.huberLoss,
+  batch_norm: batchNorm,
+  instance_norm: instanceNorm,
 };

@@ -91,7 +91,7 @@ export const refer = (test: OpCase): Referred => answer(questionOf(test));
 
 /**
  * Results that are judged by the largest value of their array: their terms change sign by themselves (the kernel of imresize,
- * differences between pixels in the gradient of a flow), or have an absolute error (weights of warp, from the fraction of a
+ * differences between pixels in the gradient of a flow, filters and through their softmax the gradient), or have an absolute error (weights of warp, from the fraction of a
  * flow; log near 1, tanh near 0 and sigmoid far from it, as WGSL allows).
  */
 const byLargest = {
@@ -99,9 +99,12 @@ const byLargest = {
   resize_tf1: ['y', 'input'],
   warp: ['y', 'image', 'flow'],
   splat: ['y', 'image', 'flow'],
+  dynamic_filter: ['y', 'image', 'filters'],
   log: ['y'],
   tanh: ['y', 'input'],
   sigmoid: ['y', 'input'],
+  batch_norm: ['y', 'input', 'weight', 'bias', 'running_mean', 'running_var'],
+  instance_norm: ['y', 'input', 'weight', 'bias'],
 } as Record<string, string[] | undefined>;
 
 /** Σ|terms| of every number in a result: the reference on absolute values, in the inputs that the op is linear in. */

@@ -24,7 +24,7 @@ export const families = {
   'conv-transpose': ['conv_transpose2d', 'conv_transpose3d'],
   resampling: ['pixel_shuffle', 'pixel_unshuffle', 'warp', 'imresize', 'interpolate'],
   'resize-tf1': ['resize_tf1'],
-  video: ['splat'],
+  video: ['splat', 'dynamic_filter'],
   shaping: ['concat', 'slice', 'pad'],
   pointwise: ['relu', 'leaky_relu', 'prelu', 'sigmoid', 'tanh', 'abs', 'sqrt', 'exp', 'log', 'clamp'],
   arithmetic: ['add', 'sub', 'mul', 'div'],
@@ -43,8 +43,11 @@ export function useEngine(): () => Engine {
   return () => engine;
 }
 
-/** Units of 2⁻²⁴·Σ|terms| that a result may be off: a few roundings; for exp what WGSL allows, 3 + 2|x| ulp up to |x| = 4. */
-const tolerance = (op: string): number => (op === 'exp' ? 22 : 8);
+/**
+ * Units of 2⁻²⁴·Σ|terms| that a result may be off: a few roundings; for exp what WGSL allows, 3 + 2|x| ulp up to |x| = 4; twice
+ * the few for normalisation, which rounds a mean, a variance, its root and a quotient.
+ */
+const tolerance = (op: string): number => (op === 'exp' ? 22 : op.endsWith('_norm') ? 16 : 8);
 /** The same for a sum over all results, whose errors cancel. */
 const ADJOINT_TOLERANCE = 2;
 

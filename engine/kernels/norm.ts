@@ -1,0 +1,160 @@
+import wgsl from '../../shaders/norm.wgsl';
+import { type Engine, fold } from '../engine.ts';
+import { Kernel, type Uniforms } from '../kernel.ts';
+import { sumMiddle } from '../kernels/reduce.ts';
+import { once } from '../op.ts';
+import { extent, type Shape, type Storage, size, type Tensor } from '../tensor.ts';
+
+const kernel = new Kernel('norm', wgsl);
+/** Positions that one thread sums, unless that makes more strips than a workgroup joins well. */
+const SUMMED = 64;
+const MOST_STRIPS = 4096;
+/** Positions that one thread writes: what belongs to the channels is loaded once for so many. */
+const WRITTEN = 8;
+
+/** Mean and biased variance of each group's channels, (groups, C); running statistics are those of one group, (C). */
+export interface Statistics {
+  readonly mean: Tensor;
+  readonly variance: Tensor;
+}
+
+export interface Affine {
+  readonly weight?: Tensor;
+  readonly bias?: Tensor;
+}
+
+/** In the order of the shader's const OF. */
+const PARAMETERS = ['bias', 'weight', 'running_mean', 'running_var'] as const;
+
+/** Normalisation of x whose positions fall into `groups` parts, one after the other, each with statistics of its own. */
+export class Norm {
+  readonly #c4: number;
+  /** Values of a channel that share their statistics. */
+  readonly count: number;
+
+  constructor(
+    readonly engine: Engine,
+    readonly name: string,
+    readonly shape: Shape,
+    readonly groups: number,
+    readonly eps: number,
+  ) {
+    const { outer, inner, channels } = extent(shape, 'image');
+    this.#c4 = Math.ceil(channels / 4);
+    this.count = (outer * inner) / groups;
+  }
+
+  /** Statistics of x itself. */
+  moments(x: Tensor): Statistics {
+    const { engine, groups } = this;
+    const strips = this.#strips();
+    using parts = this.#parts('strip_moments', { x });
+    const [mean, variance] = [0, 1].map(() => engine.empty([groups, this.shape[1]]));
+    engine.run(kernel, 'moments', {
+      bind: { x, sums: parts, out: mean, variance_out: variance },
+      constants: { C4: this.#c4 },
+      uniforms: this.#sizes(strips),
+      grid: fold(groups * this.#c4, 1),
+      label: `${this.name}.moments`,
+    });
+    return { mean, variance };
+  }
+
+  /** Moves running statistics, in place, towards those of x by a share of `momentum`. */
+  update(running: Statistics, now: Statistics, momentum: number, unbiased: boolean): void {
+    const unbias = unbiased ? this.count / (this.count - 1) : 1;
+    this.engine.run(kernel, 'update', {
+      bind: { ...now, out: running.mean, variance_out: running.variance },
+      constants: { C4: this.#c4 },
+      uniforms: { ...this.#sizes(1), momentum, unbias },
+      threads: this.#c4,
+      label: `${this.name}.update`,
+    });
+  }
+
+  /** weight·(x - mean) / √(variance + eps) + bias. */
+  normalise(x: Tensor, statistics: Statistics, { weight, bias }: Affine): Tensor {
+    return this.#write('normalise', { x, ...statistics, weight: weight ?? x, bias: bias ?? x }, this.name, {
+      WEIGHT: weight !== undefined,
+      BIAS: bias !== undefined,
+    });
+  }
+
+  /**
+   * Gradients by the name of the input. @param given where the statistics do not depend on x
+   * @param x what is normalised; only the gradient of x for given statistics does without
+   */
+  gradients(dy: Tensor, x: Tensor, statistics: Statistics, weight: Tensor | undefined, given: boolean) {
+    const { engine, groups, name } = this;
+    const scaled = { WEIGHT: weight !== undefined };
+    /** Σ dy and Σ dy·x̂ of each group. */
+    const sums = once(() => {
+      using parts = this.#parts('strip_products', { x, dy, ...statistics });
+      const out = engine.empty([2 * groups, this.#c4 * 4]);
+      sumMiddle(engine, parts, { outer: groups, middle: this.#strips(), inner: 2 * this.#c4 }, out);
+      return out;
+    });
+    const input = (): Tensor => {
+      const { mean, variance } = statistics;
+      const bound = { dy, variance, weight: weight ?? dy };
+      if (given) return this.#write('scale', bound, `${name}.dx`, scaled);
+      return this.#write('gradient', { ...bound, x, mean, sums: sums() }, `${name}.dx`, scaled);
+    };
+    const parameter = (of: (typeof PARAMETERS)[number]) => (into?: Tensor) => {
+      const out = into ?? engine.empty([this.shape[1]]);
+      engine.run(kernel, 'parameter_gradient', {
+        bind: { sums: sums(), variance: statistics.variance, weight: weight ?? statistics.variance, out },
+        constants: { C4: this.#c4, EPS: this.eps, OF: PARAMETERS.indexOf(of), ...scaled },
+        uniforms: this.#sizes(1),
+        threads: this.#c4,
+        label: `${name}.d_${of}`,
+      });
+      return out;
+    };
+    return {
+      input,
+      bias: parameter('bias'),
+      weight: parameter('weight'),
+      running_mean: parameter('running_mean'),
+      running_var: parameter('running_var'),
+    };
+  }
+
+  #strips(): number {
+    return Math.min(Math.ceil(this.count / SUMMED), MOST_STRIPS);
+  }
+
+  #sizes(strips: number): Uniforms {
+    return { positions: this.count, strips, groups: this.groups, momentum: 0, unbias: 1 };
+  }
+
+  /** What a kernel sums of each strip: (groups, strips, 2, C). */
+  #parts(entry: string, bind: Readonly<Record<string, Tensor>>): Storage {
+    const strips = this.#strips();
+    const parts = this.engine.raw(this.groups * strips * 2 * this.#c4 * 16);
+    this.engine.run(kernel, entry, {
+      bind: { ...bind, out: parts },
+      constants: entry === 'strip_moments' ? { C4: this.#c4 } : { C4: this.#c4, EPS: this.eps },
+      uniforms: this.#sizes(strips),
+      threads: this.groups * strips * this.#c4,
+      flops: 4 * size(this.shape),
+      label: `${this.name}.${entry}`,
+    });
+    return parts;
+  }
+
+  /** A result of the shape of x. */
+  #write(entry: string, bind: Readonly<Record<string, Tensor>>, label: string, constants: Record<string, boolean>) {
+    const out = this.engine.empty(this.shape);
+    const strips = Math.ceil(this.count / WRITTEN);
+    this.engine.run(kernel, entry, {
+      bind: { ...bind, out },
+      constants: { C4: this.#c4, EPS: this.eps, ...constants },
+      uniforms: this.#sizes(strips),
+      threads: this.groups * strips * this.#c4,
+      flops: 4 * size(this.shape),
+      label,
+    });
+    return out;
+  }
+}

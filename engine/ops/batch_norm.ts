@@ -1,0 +1,87 @@
+import { ShapeError, shapeText } from '../errors.ts';
+import { expand } from '../kernels/broadcast.ts';
+import { Norm } from '../kernels/norm.ts';
+import { reshaped } from '../kernels/reshape.ts';
+import { defineOp, expectShape } from '../op.ts';
+import { type Shape, size } from '../tensor.ts';
+
+/** What is wrong with the axes, weight, bias or eps of a normalisation, said once for all of them. @throws {ShapeError} */
+export function checkNorm(
+  name: string,
+  ranks: readonly [least: number, most: number],
+  inputs: { readonly input: Shape; readonly [vector: string]: Shape | undefined },
+  eps: number,
+): void {
+  const { input, ...vectors } = inputs;
+  const [least, most] = ranks;
+  if (input.length < least || input.length > most) {
+    throw new ShapeError(`${name} input: expected ${least} to ${most} axes, got shape ${shapeText(input)}`);
+  }
+  for (const [key, shape] of Object.entries(vectors)) if (shape) expectShape(`${name} ${key}`, shape, [input[1]]);
+  if (!(eps > 0)) throw new ShapeError(`${name} eps: expected a number above 0, got ${eps}`);
+}
+
+/**
+ * Batch normalisation: y = weight·(x - mean) / √(variance + eps) + bias, a channel at a time.
+ * Ioffe, Szegedy 2015, "Batch Normalization", algorithm 1; its gradients in section 3.
+ *
+ * In training, mean and (biased) variance are those of the batch, over all axes but the channels, and the running statistics
+ * move towards them, in place: running += momentum·(batch - running), with the variance's unbiased estimate as PyTorch does, or
+ * with `unbiased: false` the biased one as TensorFlow does. Otherwise mean and variance are the running ones, as given.
+ * @param input (N, C) or (N, C, ...), up to five axes @param weight (C), 1 if missing @param bias (C), 0 if missing
+ * @param running_mean (C) @param running_var (C): both or none; in evaluation both @returns y, the shape of input
+ * @throws {ShapeError} when shapes do not fit, a running statistic is missing, a training batch has one value a channel, eps
+ * is not above 0, or momentum not in 0..1
+ */
+export const batch_norm = defineOp({
+  name: 'batch_norm',
+  inputs: ['input', 'weight?', 'bias?', 'running_mean?', 'running_var?'],
+  filters: [],
+  attrs: { training: false, momentum: 0.1, eps: 1e-5, unbiased: true },
+  shape(inputs, { training, momentum, eps }) {
+    const { input, running_mean: mean, running_var: variance } = inputs;
+    checkNorm('batch_norm', [2, 5], inputs, eps);
+    if (!mean !== !variance || !(training || mean)) {
+      const missing = mean ? 'running_var' : 'running_mean';
+      throw new ShapeError(`batch_norm ${missing}: expected both running statistics, or none in training, got none`);
+    }
+    if (training && size(input) === input[1]) {
+      throw new ShapeError(
+        `batch_norm training: expected more than one value a channel, got shape ${shapeText(input)}`,
+      );
+    }
+    if (!(momentum >= 0 && momentum <= 1)) {
+      throw new ShapeError(`batch_norm momentum: expected a share from 0 to 1, got ${momentum}`);
+    }
+    return input;
+  },
+  forward({ input: x, weight, bias, running_mean, running_var }, { engine, attrs, keep }) {
+    const { training, momentum, eps, unbiased } = attrs;
+    const norm = new Norm(engine, 'batch_norm', x.shape, 1, eps);
+    const running = running_mean && running_var && { mean: running_mean, variance: running_var };
+    if (!training) return norm.normalise(x, running!, { weight, bias });
+    const batch = norm.moments(x);
+    if (running) norm.update(running, batch, momentum, unbiased);
+    keep?.('mean', batch.mean, true);
+    keep?.('variance', batch.variance, true);
+    return norm.normalise(x, batch, { weight, bias });
+  },
+  saves: ({ training }, tracked) => {
+    if (training) return ['input', 'weight'];
+    const summed = (['weight', 'bias', 'running_mean', 'running_var'] as const).some(tracked);
+    return ['weight', 'running_mean', 'running_var', ...(summed ? (['input'] as const) : [])];
+  },
+  backward(dy, { input: x, weight, running_mean, running_var }, { engine, attrs, shapes, kept }) {
+    const { training, eps } = attrs;
+    const norm = new Norm(engine, 'batch_norm', shapes.input, 1, eps);
+    const statistics = training
+      ? { mean: kept.mean!, variance: kept.variance! }
+      : { mean: running_mean!, variance: running_var! };
+    const gradients = norm.gradients(dy, x, statistics, weight, !training);
+    if (!training) return gradients;
+    const channels = [shapes.input[1]];
+    const none = () => expand(engine, reshaped(statistics.mean, channels), channels, 0); // y does not depend on them
+    return { ...gradients, running_mean: none, running_var: none };
+  },
+  flops: ({ input }) => 4 * size(input),
+});
