@@ -44,4 +44,19 @@ const tensorflowOrder: OpCase[] = [
   shuffled('pixel_unshuffle', "TensorFlow's order, quads", [1, 8, 8, 4], 2),
 ];
 
-export const videoCases: readonly OpCase[] = [...splat, ...tensorflowOrder];
+const filtered = (name: string, image: number[], attrs: { scale: number; kernel: number }, rest: Rest = {}) =>
+  [false, true].map((softmax): OpCase => {
+    const filters = [image[0], (attrs.scale * attrs.kernel) ** 2, ...image.slice(2)];
+    const named = softmax ? `${name}, softmax` : name;
+    return { op: 'dynamic_filter', name: named, attrs: { ...attrs, softmax }, inputs: { image, filters }, ...rest };
+  });
+const dynamicFilter: OpCase[] = [
+  ...filtered('one pixel', [1, 1, 1, 1], { scale: 1, kernel: 1 }),
+  ...filtered('x4 of 5x5 taps', [1, 3, 4, 5], { scale: 4, kernel: 5 }),
+  ...filtered('x3 of 5x5 taps', [2, 3, 3, 4], { scale: 3, kernel: 5 }),
+  ...filtered('x2 of 3x3 taps, six channels', [1, 6, 4, 3], { scale: 2, kernel: 3 }),
+  ...filtered('same size', [1, 5, 5, 4], { scale: 1, kernel: 3 }),
+  ...filtered('x2 of 48x48', [1, 3, 48, 48], { scale: 2, kernel: 5 }, large),
+];
+
+export const videoCases: readonly OpCase[] = [...splat, ...tensorflowOrder, ...dynamicFilter];

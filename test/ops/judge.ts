@@ -91,7 +91,7 @@ export const refer = (test: OpCase): Referred => answer(questionOf(test));
 
 /**
  * Results that are judged by the largest value of their array: their terms change sign by themselves (the kernel of imresize,
- * differences between pixels in the gradient of a flow, filters and through their softmax the gradient), or have an absolute error (weights of warp, from the fraction of a
+ * differences between pixels in the gradient of a flow, products of two inputs, softmax), or have an absolute error (weights of warp, from the fraction of a
  * flow; log near 1, tanh near 0 and sigmoid far from it, as WGSL allows).
  */
 const byLargest = {
