@@ -1,5 +1,6 @@
 import { entry as dbpn, entryS as dbpnS } from './dbpn.ts';
 import { entry as easyflow } from './easyflow.ts';
+import { entry as esrgan, discriminatorEntry as esrganDiscriminator } from './esrgan.ts';
 import { entry as fstrn } from './fstrn.ts';
 import type { Net, NetEntry } from './net.ts';
 import { entry as vdsr } from './vdsr.ts';
@@ -10,6 +11,8 @@ export const nets: Readonly<Record<string, NetEntry>> = {
   dbpn,
   'dbpn-s': dbpnS,
   easyflow,
+  esrgan,
+  'esrgan-discriminator': esrganDiscriminator,
   fstrn,
   vdsr,
   vespcn,

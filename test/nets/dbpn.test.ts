@@ -1,19 +1,15 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
 import { UsageError } from '../../engine/errors.ts';
-import type { Build } from '../../engine/nn/module.ts';
-import type { Random } from '../../engine/random.ts';
 import { Dbpn, type DbpnConfig, DbpnS, entry, entryS } from '../../nets/dbpn.ts';
 import { testEngine } from '../ops/engine.ts';
-import { againstPyTorch, buildOn } from './against-pytorch.ts';
+import { againstPyTorch, blankOn, buildOn } from './against-pytorch.ts';
 
 let engine: Engine;
 beforeAll(async () => {
   engine = await testEngine();
 });
 const small = { features: 6, width: 4 };
-/** Parameters are counted faster where nothing is drawn. */
-const blank = (): Build => ({ ...buildOn(engine), random: { normal: () => 0 } as Random });
 
 describe('DBPN against PyTorch', () => {
   it.each([
@@ -33,7 +29,7 @@ describe('DBPN', () => {
     [4, 10_426_358],
     [8, 23_205_878],
   ] as const)('x%i has %i parameters', (scale, count) => {
-    const net = new Dbpn(blank(), { scale });
+    const net = new Dbpn(blankOn(engine), { scale });
     expect(net.parameterCount()).toBe(count);
     net.dispose();
   });
@@ -43,7 +39,7 @@ describe('DBPN', () => {
     [4, 3_961_936],
     [8, 8_877_136],
   ] as const)('DBPN-S x%i has %i parameters', (scale, count) => {
-    const net = new DbpnS(blank(), { scale });
+    const net = new DbpnS(blankOn(engine), { scale });
     expect(net.parameterCount()).toBe(count);
     net.dispose();
   });
