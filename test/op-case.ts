@@ -35,6 +35,8 @@ export const linearInputs: Record<string, readonly string[]> = {
   warp: ['image'],
   splat: ['image'],
   dynamic_filter: ['image'],
+  grid_sample: ['image'],
+  affine_grid: ['theta'],
   imresize: ['input'],
   interpolate: ['input'],
   resize_tf1: ['input'],

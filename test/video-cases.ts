@@ -59,4 +59,33 @@ const dynamicFilter: OpCase[] = [
   ...filtered('x2 of 48x48', [1, 3, 48, 48], { scale: 2, kernel: 5 }, large),
 ];
 
-export const videoCases: readonly OpCase[] = [...splat, ...tensorflowOrder, ...dynamicFilter];
+const sampled = (name: string, image: number[], size: number[], attrs: Attrs = {}, rest: Rest = {}): OpCase => ({
+  ...{ op: 'grid_sample', name, attrs, inputs: { image, grid: [image[0], 2, ...size] } },
+  range: { grid: { low: -1.3, high: 1.3 } },
+  ...rest,
+});
+const corners = { align_corners: true };
+const border = { padding_mode: 'border' };
+const centres = { kinks: true, range: { grid: { low: -1, high: 1, only: 'integers' } } } as const;
+const affine = (name: string, samples: number, size: number[], attrs: Attrs = {}, rest: Rest = {}): OpCase => ({
+  ...{ op: 'affine_grid', name, attrs: { size, ...attrs }, inputs: { theta: [samples, 2, 3] } },
+  ...rest,
+});
+const transformer: OpCase[] = [
+  sampled('one pixel', [1, 1, 1, 1], [1, 1]),
+  sampled('one pixel, corners', [1, 2, 1, 1], [2, 3], corners),
+  sampled('another size', [2, 3, 5, 4], [3, 6]),
+  sampled('corners', [1, 5, 4, 5], [5, 4], corners),
+  sampled('border', [2, 1, 4, 3], [4, 5], border),
+  sampled('border, corners', [1, 6, 3, 5], [3, 4], { ...border, ...corners }),
+  sampled('centre and corners', [1, 3, 5, 5], [4, 4], corners, centres),
+  sampled('64 channels', [1, 64, 5, 6], [4, 5]),
+  sampled('a hundred images to 40x40', [100, 3, 6, 5], [40, 40], {}, large),
+  affine('one pixel', 1, [1, 1]),
+  affine('one pixel, corners', 2, [1, 1], corners),
+  affine('odd size', 3, [5, 7]),
+  affine('corners', 2, [4, 3], corners),
+  affine('256x256', 2, [256, 256], {}, large),
+];
+
+export const videoCases: readonly OpCase[] = [...splat, ...tensorflowOrder, ...dynamicFilter, ...transformer];

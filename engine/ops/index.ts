@@ -6,11 +6,13 @@ import { conv2d, conv3d } from './conv.ts';
 import { conv_transpose2d, conv_transpose3d } from './conv_transpose.ts';
 import { dynamic_filter } from './dynamic_filter.ts';
 import { fused_conv2d, fused_conv3d } from './fused_conv.ts';
+import { affine_grid, grid_sample } from './grid_sample.ts';
 import { imresize } from './imresize.ts';
 import { instance_norm } from './instance_norm.ts';
 import { interpolate } from './interpolate.ts';
 import { linear } from './linear.ts';
-import { charbonnier_loss, huber_loss, l1_loss, mse_loss } from './losses.ts';
+import { log_sum_exp } from './log_sum_exp.ts';
+import { bce_with_logits, charbonnier_loss, huber_loss, l1_loss, mse_loss } from './losses.ts';
 import { pad } from './pad.ts';
 import { pixel_shuffle, pixel_unshuffle } from './pixel_shuffle.ts';
 import { avg_pool2d, global_avg_pool, max_pool2d, max_pool3d } from './pool.ts';
@@ -19,6 +21,7 @@ import { reshape } from './reshape.ts';
 import { resize_tf1 } from './resize_tf1.ts';
 import { separable_conv3d } from './separable_conv3d.ts';
 import { slice } from './slice.ts';
+import { softmax } from './softmax.ts';
 import { splat } from './splat.ts';
 import { mean, sum } from './sum.ts';
 import { abs, clamp, exp, leaky_relu, log, relu, sigmoid, sqrt, tanh } from './unary.ts';
@@ -38,6 +41,8 @@ export const ops: Record<string, AnyOp> = {
   warp,
   splat,
   dynamic_filter,
+  grid_sample,
+  affine_grid,
   imresize,
   interpolate,
   resize_tf1,
@@ -64,6 +69,9 @@ export const ops: Record<string, AnyOp> = {
   global_avg_pool,
   linear,
   reshape,
+  softmax,
+  log_sum_exp,
+  bce_with_logits,
   sum,
   mean,
   l1_loss,

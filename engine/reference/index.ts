@@ -4,6 +4,7 @@ import * as binary from './binary.ts';
 import { conv, convTranspose } from './convolution.ts';
 import { dynamicFilter } from './dynamic-filter.ts';
 import { fusedConv } from './fused.ts';
+import { affineGrid, gridSample } from './grid.ts';
 import { linear } from './linear.ts';
 import * as loss from './loss.ts';
 import { batchNorm, instanceNorm } from './norm.ts';
@@ -13,6 +14,7 @@ import { imresize, interpolate, resizeTf1 } from './resize.ts';
 import { separableConv3d } from './separable.ts';
 import { concat, pad, reshape, slice } from './shape.ts';
 import { pixelShuffle, pixelUnshuffle } from './shuffle.ts';
+import { bceWithLogits, logSumExp, softmax } from './softmax.ts';
 import { splat } from './splat.ts';
 import { warp } from './warp.ts';
 
@@ -32,6 +34,8 @@ export const references: Record<string, Reference> = {
   warp,
   splat,
   dynamic_filter: dynamicFilter,
+  grid_sample: gridSample,
+  affine_grid: affineGrid,
   imresize,
   interpolate,
   resize_tf1: resizeTf1,
@@ -58,6 +62,9 @@ export const references: Record<string, Reference> = {
   global_avg_pool: globalAvgPool,
   linear,
   reshape,
+  softmax,
+  log_sum_exp: logSumExp,
+  bce_with_logits: bceWithLogits,
   sum,
   mean,
   l1_loss: loss.l1Loss,

@@ -100,6 +100,8 @@ const byLargest = {
   warp: ['y', 'image', 'flow'],
   splat: ['y', 'image', 'flow'],
   dynamic_filter: ['y', 'image', 'filters'],
+  grid_sample: ['y', 'image', 'grid'],
+  affine_grid: ['y', 'theta'],
   log: ['y'],
   tanh: ['y', 'input'],
   sigmoid: ['y', 'input'],
