@@ -6,7 +6,7 @@ import pc from 'picocolors';
 import { commit } from '../bench/measure.ts';
 import { Engine } from '../engine/engine.ts';
 import { shapeText, UsageError } from '../engine/errors.ts';
-import { knobsText } from '../engine/knobs.ts';
+import { knobsText, unheeded } from '../engine/knobs.ts';
 import type { Shape } from '../engine/tensor.ts';
 import { rememberedChoices } from '../io/choices.ts';
 import { commandLine } from '../io/command-line.ts';
@@ -45,8 +45,10 @@ export async function openEngine(device: DeviceChoice): Promise<Engine> {
   return engine;
 }
 
-/** VALIDATE=1: says what was checked on the engines that were opened. */
-export function noteValidation(): void {
+/** What the user should know of the knobs: what VALIDATE=1 checked on the engines that were opened, and what had no effect. */
+export function noteKnobs(): void {
+  const idle = engines.length > 0 ? unheeded() : undefined;
+  if (idle) note(idle);
   for (const { validator } of engines) if (validator) note(validator.summary());
 }
 

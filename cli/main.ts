@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { SubpixelError, UsageError } from '../engine/errors.ts';
 import { readKnobs } from '../engine/knobs.ts';
 import { register as bench } from './bench.ts';
-import { noteValidation, packageVersion } from './common.ts';
+import { noteKnobs, packageVersion } from './common.ts';
 import { register as demo } from './demo.ts';
 import { register as doctor } from './doctor.ts';
 import { register as evaluate } from './eval.ts';
@@ -37,7 +37,7 @@ async function main(): Promise<number> {
   try {
     readKnobs(process.env);
     await program.parseAsync();
-    noteValidation();
+    noteKnobs();
     return Number(process.exitCode ?? 0);
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // it has said why

@@ -16,14 +16,16 @@ const FAMILIES = ['conv', 'conv_dw', 'separable', 'pixel_shuffle'];
 
 export const knobs: Knobs = { debug: 0, validate: false, kernel: {}, precision: 'f32' };
 
-/** @throws {UsageError} for a precision or a kernel family that does not exist */
+/** @throws {UsageError} for a level, a precision or a kernel family that does not exist */
 export function readKnobs(source: Record<string, string | undefined>): void {
   const precision = source.PRECISION ?? 'f32';
   if (precision !== 'f32' && precision !== 'f16') {
     throw new UsageError(`PRECISION=${precision}: expected f32 or f16`);
   }
   knobs.precision = precision;
-  knobs.debug = Number(source.DEBUG ?? 0) || 0;
+  knobs.debug = Number(source.DEBUG || 0);
+  if (![0, 1, 2, 3, 4].includes(knobs.debug))
+    throw new UsageError(`DEBUG=${source.DEBUG}: expected a number from 0 to 4`);
   knobs.validate = source.VALIDATE === '1';
   const pairs = (source.KERNEL ?? '').split(',').filter(Boolean);
   knobs.kernel = Object.fromEntries(
@@ -48,6 +50,16 @@ export function knobsText(): string {
 /** Kernel variants in the order of preference, by family: what the tuner measured on an adapter. */
 export type Choices = Readonly<Record<string, readonly string[]>>;
 
+/** Families whose forced variant ran at least once. */
+const obeyed = new Set<string>();
+
+/** What KERNEL asked for and nothing did, as a remark for the user; undefined where all was done. */
+export function unheeded(): string | undefined {
+  const idle = Object.entries(knobs.kernel).filter(([family]) => !obeyed.has(family));
+  if (idle.length === 0) return undefined;
+  return `KERNEL=${idle.map((pair) => pair.join(':')).join(',')} had no effect: nothing ran that this variant can do`;
+}
+
 /**
  * The first variant in the order of preference that can do the work, or the one that KERNEL=family:variant asks for where it
  * can. Without a measured order, that of `variants` counts.
@@ -65,6 +77,7 @@ export function pickVariant<T>(
   }
   for (const name of [...(forced ? [forced] : []), ...(choices[family] ?? []), ...Object.keys(variants)]) {
     const plan = variants[name]?.();
+    if (plan && name === forced) obeyed.add(family);
     if (plan) return { name, plan };
   }
   throw new UsageError(`no variant of ${family} can do this`);
