@@ -1,6 +1,7 @@
 import { entry as dbpn, entryS as dbpnS } from './dbpn.ts';
 import { entry as easyflow } from './easyflow.ts';
 import { entry as esrgan, discriminatorEntry as esrganDiscriminator } from './esrgan.ts';
+import { entry as frvsr } from './frvsr.ts';
 import { entry as fstrn } from './fstrn.ts';
 import type { Net, NetEntry } from './net.ts';
 import { entry as vdsr } from './vdsr.ts';
@@ -13,6 +14,7 @@ export const nets: Readonly<Record<string, NetEntry>> = {
   easyflow,
   esrgan,
   'esrgan-discriminator': esrganDiscriminator,
+  frvsr,
   fstrn,
   vdsr,
   vespcn,

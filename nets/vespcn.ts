@@ -9,13 +9,12 @@ import { Conv2d, PReLU } from '../engine/nn/layers.ts';
 import type { Build } from '../engine/nn/module.ts';
 import { pixel_shuffle } from '../engine/ops/pixel_shuffle.ts';
 import { prelu } from '../engine/ops/prelu.ts';
-import { reshape } from '../engine/ops/reshape.ts';
 import { resize_tf1 } from '../engine/ops/resize_tf1.ts';
 import { splat } from '../engine/ops/splat.ts';
 import { warp } from '../engine/ops/warp.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { EasyFlow } from './easyflow.ts';
-import { frameOf, joined } from './frames.ts';
+import { clipOf, frameOf, joined } from './frames.ts';
 import { configure, Net, type NetEntry, oneOf, whole } from './net.ts';
 
 export interface VespcnConfig {
@@ -86,7 +85,7 @@ export class Vespcn extends Net {
     const [before, current, after] = [0, 1, 2].map((t) => frameOf(x, t));
     const frames = joined([this.aligned(before, current), current, this.aligned(after, current)]);
     const y = this.out ? this.inTwoSteps(frames, current, this.out) : this.inOneStep(frames);
-    return scope.keep(reshape(y, { shape: [y.shape[0], 1, 1, ...y.shape.slice(2)] }));
+    return scope.keep(clipOf([y]));
   }
 
   /** The neighbour as it looks where the middle frame has its pixels, section 2.2. */
