@@ -37,6 +37,7 @@ export const linearInputs: Record<string, readonly string[]> = {
   dynamic_filter: ['image'],
   grid_sample: ['image'],
   affine_grid: ['theta'],
+  correlation: ['a', 'b'],
   imresize: ['input'],
   interpolate: ['input'],
   resize_tf1: ['input'],

@@ -14,6 +14,7 @@ export const opTable: Record<string, string[]> = {
   dynamic_filter: ['image', 'filters'],
   grid_sample: ['image', 'grid'],
   affine_grid: ['theta'],
+  correlation: ['a', 'b'],
   imresize: ['input'],
   interpolate: ['input'],
   resize_tf1: ['input'],

@@ -88,4 +88,30 @@ const transformer: OpCase[] = [
   affine('256x256', 2, [256, 256], {}, large),
 ];
 
-export const videoCases: readonly OpCase[] = [...splat, ...tensorflowOrder, ...dynamicFilter, ...transformer];
+const correlated = (
+  name: string,
+  shape: number[],
+  max_displacement: number,
+  stride2: number,
+  rest: Rest = {},
+): OpCase => ({
+  ...{ op: 'correlation', name, attrs: { max_displacement, stride2 }, inputs: { a: shape, b: shape } },
+  ...rest,
+});
+const correlation: OpCase[] = [
+  correlated('one pixel', [1, 1, 1, 1], 0, 1),
+  correlated('every pixel', [2, 3, 5, 7], 2, 1),
+  correlated('every second', [1, 5, 6, 9], 4, 2),
+  correlated('every third, cut', [1, 4, 7, 11], 7, 3),
+  correlated('nine along a row', [1, 6, 4, 17], 4, 1),
+  correlated('beyond the picture', [1, 2, 3, 4], 5, 1),
+  correlated('FlowNetC', [1, 32, 12, 16], 20, 2, large),
+];
+
+export const videoCases: readonly OpCase[] = [
+  ...splat,
+  ...tensorflowOrder,
+  ...dynamicFilter,
+  ...transformer,
+  ...correlation,
+];

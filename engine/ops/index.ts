@@ -4,6 +4,7 @@ import { add, div, mul, sub } from './binary.ts';
 import { concat } from './concat.ts';
 import { conv2d, conv3d } from './conv.ts';
 import { conv_transpose2d, conv_transpose3d } from './conv_transpose.ts';
+import { correlation } from './correlation.ts';
 import { dynamic_filter } from './dynamic_filter.ts';
 import { fused_conv2d, fused_conv3d } from './fused_conv.ts';
 import { affine_grid, grid_sample } from './grid_sample.ts';
@@ -43,6 +44,7 @@ export const ops: Record<string, AnyOp> = {
   dynamic_filter,
   grid_sample,
   affine_grid,
+  correlation,
   imresize,
   interpolate,
   resize_tf1,

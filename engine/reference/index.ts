@@ -2,6 +2,7 @@ import * as activation from './activation.ts';
 import type { Reference } from './array.ts';
 import * as binary from './binary.ts';
 import { conv, convTranspose } from './convolution.ts';
+import { correlation } from './correlation.ts';
 import { dynamicFilter } from './dynamic-filter.ts';
 import { fusedConv } from './fused.ts';
 import { affineGrid, gridSample } from './grid.ts';
@@ -36,6 +37,7 @@ export const references: Record<string, Reference> = {
   dynamic_filter: dynamicFilter,
   grid_sample: gridSample,
   affine_grid: affineGrid,
+  correlation,
   imresize,
   interpolate,
   resize_tf1: resizeTf1,

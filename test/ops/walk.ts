@@ -24,7 +24,7 @@ export const families = {
   'conv-transpose': ['conv_transpose2d', 'conv_transpose3d'],
   resampling: ['pixel_shuffle', 'pixel_unshuffle', 'warp', 'imresize', 'interpolate'],
   'resize-tf1': ['resize_tf1'],
-  video: ['splat', 'dynamic_filter', 'grid_sample', 'affine_grid'],
+  video: ['splat', 'dynamic_filter', 'grid_sample', 'affine_grid', 'correlation'],
   shaping: ['concat', 'slice', 'pad'],
   pointwise: ['relu', 'leaky_relu', 'prelu', 'sigmoid', 'tanh', 'abs', 'sqrt', 'exp', 'log', 'clamp'],
   arithmetic: ['add', 'sub', 'mul', 'div'],
