@@ -10,7 +10,6 @@
 // TecoGAN's own is (y, x) and its negative. Space to depth has TensorFlow's order of channels in all of them.
 
 import { ShapeError } from '../engine/errors.ts';
-import { heNormal } from '../engine/nn/init.ts';
 import { Conv2d, ConvTranspose2d } from '../engine/nn/layers.ts';
 import { type Build, chain, Module, type StateDict } from '../engine/nn/module.ts';
 import { add } from '../engine/ops/binary.ts';
@@ -82,15 +81,14 @@ const conventions: Record<Version, Conventions> = {
   bi: { ...port, enlarge: centred },
 };
 
-const init = heNormal();
 const LEAK = 0.2;
 const GRID = 8;
 
 /** Convolutions of 3x3 at the places that they have among the activations of a Sequential: 0 and 2. */
 function pair(build: Build, from: number, between: number, to: number): Conv2d[] {
   const layers: Conv2d[] = [];
-  layers[0] = new Conv2d(build, { in: from, out: between, kernel: [3, 3], init });
-  layers[2] = new Conv2d(build, { in: between, out: to, kernel: [3, 3], init });
+  layers[0] = new Conv2d(build, { in: from, out: between, kernel: [3, 3] });
+  layers[2] = new Conv2d(build, { in: between, out: to, kernel: [3, 3] });
   return layers;
 }
 
@@ -175,11 +173,11 @@ export class SRNet extends Module {
     const drop = this.#drops === 'first' ? { padding: 1, outputPadding: [1, 1] } : {};
     for (let i = 0; 2 ** i < scale; i++) {
       this.conv_up[2 * i] = new ConvTranspose2d(build, {
-        ...{ in: width, out: width, kernel: [3, 3], stride: 2, init },
+        ...{ in: width, out: width, kernel: [3, 3], stride: 2 },
         ...drop,
       });
     }
-    this.conv_out = new Conv2d(build, { in: width, out: channels, kernel: [3, 3], init });
+    this.conv_out = new Conv2d(build, { in: width, out: channels, kernel: [3, 3] });
   }
 
   /**

@@ -4,7 +4,6 @@
 // `version: 'pfnl'` is what the public code of PFNL trains under this name: eleven layers with PReLU, the first of 5x5, an
 // enlargement in two steps, the middle frame's bicubic enlargement added, and neighbours that are moved (splat) instead of
 // gathered. Its shuffles have TensorFlow's order of channels, ours PyTorch's; trained weights of it are not public.
-import { heNormal } from '../engine/nn/init.ts';
 import { Conv2d, PReLU } from '../engine/nn/layers.ts';
 import type { Build } from '../engine/nn/module.ts';
 import { pixel_shuffle } from '../engine/ops/pixel_shuffle.ts';
@@ -45,7 +44,6 @@ export const pfnlVersion: Partial<VespcnConfig> = { version: 'pfnl', layers: 11 
 
 /** Of the motion net, and of a neighbour that it moves by up to two pixels. */
 const ALIGNED_REACH = { paper: 30, pfnl: 33 };
-const init = heNormal();
 
 /**
  * Neighbours brought into line with the middle frame - convolutions on all three - pixel shuffle.
@@ -74,7 +72,7 @@ export class Vespcn extends Net {
     this.flow = new EasyFlow(build, { width: flowWidth });
     this.convs = Array.from({ length: layers }, (_, i) => {
       const [input, out] = [i === 0 ? this.window : width, i === layers - 1 ? scale ** 2 : width];
-      return new Conv2d(build, { in: input, out, kernel: pfnl && i === 0 ? [5, 5] : [3, 3], init });
+      return new Conv2d(build, { in: input, out, kernel: pfnl && i === 0 ? [5, 5] : [3, 3] });
     });
     this.prelus = pfnl ? this.convs.map(({ weight }) => new PReLU(build, weight.shape[0])) : [];
     this.out = pfnl ? new Conv2d(build, { in: scale, out: scale, kernel: [3, 3], init }) : undefined;
