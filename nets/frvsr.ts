@@ -168,7 +168,7 @@ export class SRNet extends Module {
   constructor(build: Build, { channels, scale, width, blocks, version }: FrvsrConfig) {
     super();
     this.#drops = conventions[version].drops;
-    this.conv_in = [new Conv2d(build, { in: channels * (1 + scale ** 2), out: width, kernel: [3, 3], init })];
+    this.conv_in = [new Conv2d(build, { in: channels * (1 + scale ** 2), out: width, kernel: [3, 3] })];
     this.resblocks = Array.from({ length: blocks }, () => new ResidualBlock(build, width));
     const drop = this.#drops === 'first' ? { padding: 1, outputPadding: [1, 1] } : {};
     for (let i = 0; 2 ** i < scale; i++) {

@@ -75,7 +75,7 @@ export class Vespcn extends Net {
       return new Conv2d(build, { in: input, out, kernel: pfnl && i === 0 ? [5, 5] : [3, 3] });
     });
     this.prelus = pfnl ? this.convs.map(({ weight }) => new PReLU(build, weight.shape[0])) : [];
-    this.out = pfnl ? new Conv2d(build, { in: scale, out: scale, kernel: [3, 3], init }) : undefined;
+    this.out = pfnl ? new Conv2d(build, { in: scale, out: scale, kernel: [3, 3] }) : undefined;
   }
 
   forward(x: Tensor): Tensor {
