@@ -54,6 +54,8 @@ const DTYPES: Record<string, { bytes: number; read: (bytes: ArrayBuffer) => Tens
   U8: { bytes: 1, read: (b) => new Uint8Array(b) },
   BOOL: { bytes: 1, read: (b) => new Uint8Array(b) },
 };
+/** Little-endian numbers by their dtype; those of 16 bits are widened. */
+export const decodeArray = (dtype: string, bytes: ArrayBuffer): TensorData => DTYPES[dtype].read(bytes);
 const DTYPE_OF: Record<string, string> = {
   Float64Array: 'F64',
   Float32Array: 'F32',

@@ -1,0 +1,73 @@
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { projectFolder } from '../folders.ts';
+import { type Bytes, refuse } from './byte-file.ts';
+import { Budget, countOf, decodeFloat32, type FileTensor, ITEM_BYTES, isShape } from './numbers.ts';
+
+interface Dataset {
+  readonly name: string;
+  readonly dtype: string;
+  readonly item: number;
+  readonly littleEndian: boolean;
+  readonly shape: number[];
+  readonly values: Uint8Array<ArrayBuffer>;
+}
+type Answer = { tensors: Dataset[]; sound: boolean } | { why: string; sound: false };
+
+/** Groups that hold a network's weights and are no part of their names: VSR-DUF's, Keras'. */
+const WRAPPERS = ['params', 'model_weights', 'layers'];
+const SECONDS = 30; // for what takes milliseconds: only a file that leads the library in circles needs longer
+const BYTES_PER_SECOND = 10e6;
+
+let spare: Worker | undefined; // starting a thread takes longer than reading a file in it
+
+/**
+ * The numeric datasets of an HDF5 file by their path within it, such as G_conv1_W:0 or conv1/conv1/kernel:0. The library is
+ * written in C: it runs in a thread that is ended when it fails, takes too long, or has grown.
+ * @throws {FormatError} for what is damaged, truncated, hostile, or holds no numbers
+ */
+export async function readH5(file: Bytes): Promise<Map<string, FileTensor>> {
+  const answer = await ask(file);
+  if ('why' in answer) return refuse(file, `the HDF5 file cannot be read: ${answer.why}`);
+  const prefix = WRAPPERS.map((group) => `${group}/`).find((own) =>
+    answer.tensors.every(({ name }) => name.startsWith(own)),
+  );
+  const budget = new Budget(file);
+  const tensors = new Map<string, FileTensor>();
+  for (const { name, dtype, item, littleEndian, shape, values } of answer.tensors) {
+    if (ITEM_BYTES[dtype] !== item || !isShape(shape) || countOf(shape) * item !== values.length) {
+      return refuse(file, `dataset ${name} holds numbers of a kind that is not read (${dtype})`);
+    }
+    budget.take(`dataset ${name}`, shape);
+    if (!littleEndian) reverseEach(values, item);
+    tensors.set(name.slice(prefix?.length ?? 0), { dtype, shape, data: decodeFloat32(dtype, values.buffer) });
+  }
+  return tensors;
+}
+
+async function ask(file: Bytes): Promise<Answer> {
+  const worker = spare ?? new Worker(join(projectFolder, 'io/weights/h5-worker.mjs'));
+  spare = undefined;
+  const bytes = file.read(0, file.size);
+  let timer: NodeJS.Timeout | undefined;
+  worker.ref();
+  const answer = await new Promise<Answer>((resolve) => {
+    const fail = (why: string) => resolve({ why, sound: false });
+    const seconds = SECONDS + file.size / BYTES_PER_SECOND;
+    timer = setTimeout(() => fail(`it took more than ${Math.round(seconds)} s`), 1000 * seconds);
+    worker
+      .once('message', resolve)
+      .once('error', (error) => fail(error.message))
+      .once('exit', () => fail('it broke the library'));
+    worker.postMessage({ bytes, limit: 2 * file.size + 2 ** 26 }, [bytes.buffer]);
+  });
+  clearTimeout(timer);
+  worker.removeAllListeners().unref();
+  if (answer.sound && !spare) spare = worker;
+  else await worker.terminate();
+  return answer;
+}
+
+function reverseEach(bytes: Uint8Array, item: number): void {
+  for (let i = 0; i < bytes.length; i += item) bytes.subarray(i, i + item).reverse();
+}
