@@ -38,6 +38,46 @@ function linear(name: string, batch: number, inputs: number, outputs: number, bi
   return { op: 'linear', name, inputs: shapes, ...rest };
 }
 
+const wide = { range: { input: { low: -30, high: 30 } } };
+const negative = { range: { input: { low: -30, high: -20 } } };
+const low = { range: { input: { low: -300, high: -200 } } };
+
+const softmaxes: OpCase[] = [
+  one('softmax', 'one element', [1, 1, 1, 1]),
+  one('softmax', 'vector', [7], { axis: 0 }),
+  one('softmax', 'classes', [3, 101], {}, wide),
+  one('softmax', 'odd channels', [2, 5, 3, 4]),
+  one('softmax', '64 channels, far below zero', [1, 64, 5, 7], { axis: 1 }, low),
+  one('softmax', '27 channels of frames', [1, 27, 3, 4, 5], { axis: -4 }),
+  one('softmax', 'more channels than a workgroup has', [2, 1030, 1, 2]),
+  one('softmax', 'batch', [5, 3, 2, 4], { axis: 0 }, wide),
+  one('softmax', 'frames', [1, 6, 5, 3, 4], { axis: 2 }),
+  one('softmax', 'rows', [2, 3, 5, 4], { axis: 2 }, low),
+  one('softmax', 'columns', [2, 8, 3, 7], { axis: -1 }),
+  one('softmax', '256x256, channels', [1, 6, 256, 256], {}, large),
+  one('softmax', '256x256, rows', [1, 3, 256, 256], { axis: 2 }, large),
+];
+
+const sums: OpCase[] = [
+  one('log_sum_exp', 'one element', [1, 1, 1, 1]),
+  one('log_sum_exp', 'vector', [7]),
+  one('log_sum_exp', 'all', [2, 3, 5, 7], {}, wide),
+  one('log_sum_exp', 'all, far below zero', [1, 5, 9, 9], {}, negative),
+  one('log_sum_exp', 'classes', [3, 101], { axes: 1 }, wide),
+  one('log_sum_exp', 'channels', [2, 6, 3, 4], { axes: [1] }, negative),
+  one('log_sum_exp', 'batch', [3, 5, 2, 4], { axes: 0 }),
+  one('log_sum_exp', 'picture', [2, 7, 9, 8], { axes: [2, 3] }, wide),
+  one('log_sum_exp', 'all but channels', [3, 5, 4, 6], { axes: [0, 2, 3] }, negative),
+  one('log_sum_exp', 'channels and columns', [2, 3, 4, 5], { axes: [1, -1] }),
+  one('log_sum_exp', 'frames', [2, 3, 5, 2, 3], { axes: [2] }),
+  one('log_sum_exp', '256x256', [1, 3, 256, 256], {}, large),
+];
+
+function bce(name: string, shape: number[], reach: number, rest: Rest = {}): OpCase {
+  const range = { input: { low: -reach, high: reach }, target: { low: 0, high: 1 } };
+  return { op: 'bce_with_logits', name, inputs: { input: shape, target: shape }, range, ...rest };
+}
+
 export const pooling: readonly OpCase[] = [
   ...pictures,
   one('max_pool2d', 'ties', [2, 5, 7, 6], { kernel_size: 3, stride: 2, padding: 1 }, { kinks: true, range: ties }),
@@ -76,6 +116,14 @@ export const pooling: readonly OpCase[] = [
   one('reshape', 'frames to batch', [2, 3, 4, 3, 5], { shape: [-1, 4, 3, 5] }),
   one('reshape', 'vector', [12], { shape: [1, 3, 2, 2] }),
   one('reshape', '256x256', [1, 6, 256, 256], { shape: [6, 16, 64, 64] }, large),
+  ...softmaxes,
+  ...sums,
+  bce('one element', [1, 1, 1, 1], 1),
+  bce('vector', [7], 4),
+  bce('scores of patches', [3, 1, 5, 6], 4),
+  bce('odd channels', [2, 5, 3, 4], 30),
+  bce('frames', [1, 6, 3, 2, 4], 12),
+  bce('256x256', [1, 3, 256, 256], 8, large),
 ];
 
 const refused = (op: string, name: string, input: number[], attrs: Attrs = {}): OpCase => one(op, name, input, attrs);
@@ -97,5 +145,8 @@ export const refusedPooling: readonly OpCase[] = [
   { op: 'linear', name: 'bias of another length', inputs: { input: [2, 3], weight: [4, 3], bias: [3] } },
   refused('reshape', 'other number of elements', [2, 3, 4], { shape: [5, 5] }),
   refused('reshape', 'two sizes left', [2, 3, 4], { shape: [-1, -1] }),
+  refused('softmax', 'no such axis', [2, 3, 4], { axis: 3 }),
+  refused('log_sum_exp', 'an axis twice', [2, 3, 4], { axes: [0, -3] }),
+  { op: 'bce_with_logits', name: 'shapes differ', inputs: { input: [2, 3], target: [2, 1] } },
   refused('reshape', 'nothing left over', [2, 3, 4], { shape: [5, -1] }),
 ];

@@ -58,8 +58,18 @@ interface Axis {
   readonly gone: boolean;
 }
 
-/** scale · Σ of an image over the axes that `gone` marks; each of them stays with size 1. */
-export function sumAxes(engine: Engine, x: Tensor, gone: readonly boolean[], scale = 1): Tensor {
+type View = Parameters<typeof sumMiddle>[2];
+
+/** How values along one axis become one. */
+export interface Fold {
+  /** As sumMiddle; `first` and `last` say where in the row of passes over the axes this one stands. */
+  middle(x: Tensor | Storage, view: View, out: Tensor | Storage, first: boolean, last: boolean): void;
+  /** As sumLanes. */
+  lanes(x: Storage, out: Tensor): void;
+}
+
+/** An image folded over the axes that `gone` marks; each of them stays with size 1. */
+export function foldAxes(engine: Engine, x: Tensor, gone: readonly boolean[], fold: Fold): Tensor {
   const out = engine.empty(x.shape.map((n, axis) => (gone[axis] ? 1 : n)));
   const channelAxis = Math.min(x.shape.length, 2) - 1;
   const all: Axis[] = x.shape.map((length, axis) => ({ length, gone: gone[axis] }));
@@ -76,19 +86,20 @@ export function sumAxes(engine: Engine, x: Tensor, gone: readonly boolean[], sca
   }
   if (channels.gone) {
     using columns = engine.raw(out.bytes);
-    sumRuns(engine, x, axes, columns, 1);
-    sumLanes(engine, columns, out, scale);
-  } else sumRuns(engine, x, axes, out, scale);
+    foldRuns(engine, x, axes, columns, fold);
+    fold.lanes(columns, out);
+  } else foldRuns(engine, x, axes, out, fold);
   return out;
 }
 
-/** Sums over the axes that go, the innermost first. */
-function sumRuns(
+/** Folds over the axes that go, the innermost first. */
+function foldRuns(
   engine: Engine,
   x: Tensor | Storage,
   axes: readonly Axis[],
   out: Tensor | Storage,
-  scale: number,
+  fold: Fold,
+  first = true,
 ): void {
   const product = (list: readonly Axis[]) => size(list.map((a) => a.length));
   const at = axes.findLastIndex((a) => a.gone);
@@ -97,7 +108,16 @@ function sumRuns(
   const view = { outer: product(before), middle: at < 0 ? 1 : axes[at].length, inner: product(after) };
   if (before.some((a) => a.gone)) {
     using part = engine.raw(view.outer * view.inner * 16);
-    sumMiddle(engine, x, view, part);
-    sumRuns(engine, part, [...before, ...after], out, scale);
-  } else sumMiddle(engine, x, view, out, scale);
+    fold.middle(x, view, part, first, false);
+    foldRuns(engine, part, [...before, ...after], out, fold, false);
+  } else fold.middle(x, view, out, first, true);
+}
+
+/** scale · Σ of an image over the axes that `gone` marks; each of them stays with size 1. */
+export function sumAxes(engine: Engine, x: Tensor, gone: readonly boolean[], scale = 1): Tensor {
+  const lanesFollow = gone[Math.min(x.shape.length, 2) - 1];
+  return foldAxes(engine, x, gone, {
+    middle: (from, view, out, _, last) => sumMiddle(engine, from, view, out, last && !lanesFollow ? scale : 1),
+    lanes: (from, out) => sumLanes(engine, from, out, scale),
+  });
 }

@@ -5,13 +5,13 @@ import { reshaped } from '../kernels/reshape.ts';
 import { defineOp } from '../op.ts';
 import { type Shape, size } from '../tensor.ts';
 
-interface ReduceAttrs {
+export interface ReduceAttrs {
   /** One axis or several, counted from the end where negative; all if not given. */
   axes?: number | readonly number[];
 }
 
 /** Which axes are summed over. @throws {ShapeError} */
-function goneAxes(name: string, input: Shape, { axes }: ReduceAttrs): boolean[] {
+export function goneAxes(name: string, input: Shape, { axes }: ReduceAttrs): boolean[] {
   const gone = input.map(() => axes === undefined);
   if (axes === undefined) return gone;
   const list = [axes].flat();

@@ -105,6 +105,9 @@ const byLargest = {
   log: ['y'],
   tanh: ['y', 'input'],
   sigmoid: ['y', 'input'],
+  softmax: ['y', 'input'],
+  log_sum_exp: ['y', 'input'],
+  bce_with_logits: ['input'],
   batch_norm: ['y', 'input', 'weight', 'bias', 'running_mean', 'running_var'],
   instance_norm: ['y', 'input', 'weight', 'bias'],
 } as Record<string, string[] | undefined>;

@@ -53,11 +53,14 @@ export function useEngine(): () => Engine {
   return () => engine;
 }
 
+/** For what is built of exp: what WGSL allows it, 3 + 2|x| ulp, |x| up to 4, or up to 14 where y comes from far sums. */
+const OF_EXP: Record<string, number | undefined> = { exp: 22, softmax: 22, log_sum_exp: 62 };
+
 /**
- * Units of 2⁻²⁴·Σ|terms| that a result may be off: a few roundings; for exp what WGSL allows, 3 + 2|x| ulp up to |x| = 4; twice
- * the few for normalisation, which rounds a mean, a variance, its root and a quotient.
+ * Units of 2⁻²⁴·Σ|terms| that a result may be off: a few roundings; twice the few for normalisation, which rounds a mean, a
+ * variance, its root and a quotient.
  */
-const tolerance = (op: string): number => (op === 'exp' ? 22 : op.endsWith('_norm') ? 16 : 8);
+const tolerance = (op: string): number => OF_EXP[op] ?? (op.endsWith('_norm') ? 16 : 8);
 /** The same for a sum over all results, whose errors cancel. */
 const ADJOINT_TOLERANCE = 2;
 
