@@ -26,8 +26,14 @@ function keys(x: number, a = -0.5): number {
  * MATLAB's `imresize` with the bicubic kernel (its `contributions`): half-pixel centres, the kernel stretched by 1/s when
  * shrinking with antialiasing, rows normalised, borders mirrored with the edge repeated.
  * @param scale the factor s, giving ceil(inputs · s) outputs, or the outputs themselves, giving s = outputs / inputs
+ * @param centred false: the first samples of both sides coincide, not the first edges, as in SPMC's `srt_imresize`
  */
-export function imresizeMap(inputs: number, scale: number | { outputs: number }, antialias = true): AxisMap {
+export function imresizeMap(
+  inputs: number,
+  scale: number | { outputs: number },
+  antialias = true,
+  centred = true,
+): AxisMap {
   expectCount('imresize input', inputs);
   const s = typeof scale === 'number' ? scale : scale.outputs / inputs;
   if (!(s > 0 && Number.isFinite(s))) throw new ShapeError(`imresize scale: expected a positive number, got ${s}`);
@@ -35,7 +41,7 @@ export function imresizeMap(inputs: number, scale: number | { outputs: number },
   const stretch = antialias && s < 1 ? s : 1;
   const width = 4 / stretch;
   return build('imresize', inputs, outputs, (j) => {
-    const u = (j + 1) / s + 0.5 * (1 - 1 / s); // centre of output j + 1 on the 1-based input axis
+    const u = centred ? (j + 1) / s + 0.5 * (1 - 1 / s) : j / s + 1; // centre of output j + 1 on the 1-based input axis
     const left = Math.floor(u - width / 2);
     const taps = Array.from({ length: Math.ceil(width) + 2 }, (_, p): Tap => {
       return [mirror(left + p - 1, inputs), stretch * keys(stretch * (u - left - p))];

@@ -2,11 +2,10 @@ import { resolve } from 'node:path';
 import type { Engine } from '../engine/engine.ts';
 import { FormatError, UsageError } from '../engine/errors.ts';
 import { cosineRate } from '../engine/optim/schedule.ts';
-import { nets } from '../nets/index.ts';
 import { type ClipFrames, ClipStore, CropSampler } from '../train/dataset.ts';
 import { runTraining, type ScoreRecord } from '../train/loop.ts';
 import { differences } from '../train/overrides.ts';
-import type { Recipe } from '../train/recipes.ts';
+import { cropsOf, type Recipe } from '../train/recipe.ts';
 import { type LossRecord, Trainer } from '../train/trainer.ts';
 import { type Sample, type Score, Validation } from '../train/validation.ts';
 import { type Checkpoint, readCheckpoint, saveCheckpoint, saveWeights } from './checkpoint.ts';
@@ -64,7 +63,7 @@ export async function openRun(request: RunRequest): Promise<TrainingRun> {
   const first = await firstWeights(request, recipe, { started, begun: checkpoint !== undefined });
 
   const { holdOut, frames } = recipe.data;
-  const options = { channels: channelsOf(recipe), maxBytes: request.maxBytes, onProgress: request.onLoad };
+  const options = { channels: cropsOf(recipe).channels, maxBytes: request.maxBytes, onProgress: request.onLoad };
   const footage = await loadFootage(data, val, { ...options, holdOut, sample: frames });
   const sampler = samplerFor(recipe, footage.training);
   const clips = digestOf(footage);
@@ -236,23 +235,14 @@ class Clock {
   }
 }
 
-function samplerFor(recipe: Recipe, clips: readonly ClipFrames[]): CropSampler {
-  const { frames, crop, degradation, flips } = recipe.data;
-  const scale = Number(recipe.net.scale ?? nets[recipe.net.name].defaults.scale);
-  const options = { frames, crop, scale, degradation, flips, channels: channelsOf(recipe), target: recipe.loss.frames };
-  return new CropSampler(new ClipStore(clips), options, recipe.seed);
-}
+const samplerFor = (recipe: Recipe, clips: readonly ClipFrames[]): CropSampler =>
+  new CropSampler(new ClipStore(clips), cropsOf(recipe), recipe.seed);
 
 async function validationFor(trainer: Trainer, clips: readonly ClipFrames[]): Promise<Validation | undefined> {
   const { validation, data } = trainer.recipe;
   if (validation.every === 0 || clips.length === 0) return undefined;
-  const options = { degradation: data.degradation, window: data.frames, ...validation };
-  return Validation.prepare(clips, trainer.net, options);
-}
-
-function channelsOf({ net }: Recipe): 1 | 3 {
-  if (net.channels === 1 || net.channels === 3) return net.channels;
-  throw new UsageError(`net.channels: expected 1 (Y) or 3 (RGB) to train on video, got ${net.channels}`);
+  const { degradation, rounded, frames: window } = data;
+  return Validation.prepare(clips, trainer.net, { degradation, rounded, window, ...validation });
 }
 
 function samePaths(option: string, given: readonly string[], started?: readonly string[]): readonly string[] {

@@ -11,8 +11,6 @@ export interface InferOptions extends TilingOptions {
   readonly window?: number;
   /** Centre frames taken from each window of a `clip`: 1 as papers test, more is faster and a little worse. */
   readonly keep?: number;
-  /** How many times larger, for networks that take enlarged pictures; others have their own factor. */
-  readonly scale?: number;
   /** Whether a recurrent network begins anew where a shot does; it then waits for some frames to be sure. */
   readonly cuts?: boolean;
 }
@@ -37,7 +35,7 @@ export async function* superResolve(
 ): AsyncGenerator<Planes, void, undefined> {
   checkOptions(net, options);
   const resolver = new Resolver(engine, net, options);
-  const source = networkFrames(net, frames, options.scale ?? net.config.scale);
+  const source = networkFrames(net, frames);
   try {
     if (net.form === 'image') yield* pictures(resolver, source);
     else if (net.form === 'recurrent') yield* recurrent(resolver, source, options.cuts ?? false);
@@ -51,13 +49,12 @@ export async function* superResolve(
 async function* networkFrames(
   net: Net,
   frames: Iterable<Planes> | AsyncIterable<Planes>,
-  scale: number,
 ): AsyncGenerator<Planes, void, undefined> {
   let first: Planes | undefined;
   for await (const frame of frames) {
     first ??= frame;
     const { width, height, data } = checked(frame, first, net);
-    yield net.enlarged ? bicubicUpscale(data, width, height, scale) : frame;
+    yield net.enlarged ? bicubicUpscale(data, width, height, net.config.scale) : frame;
   }
 }
 
@@ -158,7 +155,7 @@ function lumaBytes({ width, height, data }: Planes): Float32Array {
 
 const black = ({ width, height, data }: Planes): Planes => ({ width, height, data: new Float32Array(data.length) });
 
-function checkOptions(net: Net, { window, keep = 1, scale }: InferOptions): void {
+function checkOptions(net: Net, { window, keep = 1 }: InferOptions): void {
   const { form } = net;
   if (form === 'clip') {
     const frames = window ?? net.window;
@@ -171,9 +168,6 @@ function checkOptions(net: Net, { window, keep = 1, scale }: InferOptions): void
     form === 'image' ? 'one frame' : form === 'recurrent' ? 'one frame after the other' : `${net.window} frames`;
   if (window !== undefined && window !== net.window) throw new UsageError(`window: this network sees ${seen}`);
   if (keep !== 1) throw new UsageError(`keep: this network makes one frame at a time, so expected 1, got ${keep}`);
-  if (scale !== undefined && !net.enlarged && scale !== net.config.scale) {
-    throw new UsageError(`scale: this network enlarges ${net.config.scale} times, got ${scale}`);
-  }
 }
 
 function checked(frame: Planes, like: Planes, net: Net): Planes {

@@ -1,22 +1,20 @@
 import { UsageError } from '../engine/errors.ts';
-import { nets } from '../nets/index.ts';
+import { srNets } from '../nets/index.ts';
+import { DEGRADATIONS } from './degrade.ts';
 import { nearest } from './near.ts';
 import { checkRecipe, type Recipe, recipes } from './recipes.ts';
 
 type Tree = { readonly [key: string]: unknown };
 
-/** Settings that are one of a few words. */
+/** Settings that are one of a few words; those of networks are known to themselves. */
 const choices: Record<string, readonly string[]> = {
-  'data.degradation': ['bicubic', 'gaussian', 'duf'],
-  'loss.name': ['charbonnier', 'l1', 'mse'],
+  'data.degradation': DEGRADATIONS,
+  'data.motion': ['none', 'coarse2fine'],
+  'loss.name': ['charbonnier', 'l1', 'mse', 'half', 'huber'],
   'loss.frames': ['all', 'centre'],
   'optimizer.name': ['adam', 'sgd'],
   'memory.activations': ['f32', 'f16'],
-  'schedule.name': ['constant', 'cosine', 'step', 'plateau'],
-  'net.block': ['separable', 'full'],
-  'net.slopes': ['channel', 'shared'],
-  'net.upsampler': ['shuffle', 'holes', 'wide'],
-  'net.crossResidual': ['bilinear', 'bicubic', 'none'],
+  'schedule.name': ['constant', 'cosine', 'polynomial', 'step', 'plateau'],
 };
 /** What makes a recipe another one: named on the command line, not set. */
 const fixed = ['name', 'net.name'];
@@ -46,10 +44,10 @@ export function recipeFrom(value: unknown): Recipe {
   const isTree = (v: unknown): v is Tree => typeof v === 'object' && v !== null && !Array.isArray(v);
   if (!isTree(value)) throw new UsageError(`expected an object, got ${JSON.stringify(value) ?? 'nothing'}`);
   const name = isTree(value.net) ? value.net.name : undefined;
-  if (typeof name !== 'string' || !Object.hasOwn(nets, name)) {
-    throw new UsageError(`net.name: expected one of ${Object.keys(nets).join(', ')}, got ${JSON.stringify(name)}`);
+  if (typeof name !== 'string' || !Object.hasOwn(srNets, name)) {
+    throw new UsageError(`net.name: expected one of ${Object.keys(srNets).join(', ')}, got ${JSON.stringify(name)}`);
   }
-  const model = leaves({ ...recipes.fstrn, net: { name, ...nets[name].defaults } });
+  const model = leaves({ ...recipes.fstrn, net: { name, ...srNets[name].defaults } });
   const given = leaves(value);
   const unknown = [...given.keys()].find((key) => !model.has(key));
   if (unknown !== undefined) throw new UsageError(`${unknown}: there is no such setting`);

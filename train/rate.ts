@@ -1,6 +1,6 @@
 import type { Engine } from '../engine/engine.ts';
 import { macsFor } from '../nets/net.ts';
-import type { Recipe } from './recipes.ts';
+import type { Recipe } from './recipe.ts';
 import { SyntheticSource } from './synthetic.ts';
 import { Trainer } from './trainer.ts';
 
@@ -22,7 +22,7 @@ export async function measureRate(
     await steps(TIMED);
     const stepsPerSecond = (1000 * TIMED) / (performance.now() - began);
     const { frames, crop, batch } = recipe.data;
-    const side = crop / trainer.net.config.scale;
+    const side = trainer.net.enlarged ? crop : crop / trainer.net.config.scale;
     const passes = batch * recipe.gradients.accumulate;
     const flops = 3 * 2 * passes * macsFor(engine, trainer.net, frames, side, side); // forward, and the gradients of input and weight
     return { stepsPerSecond, flopsPerSecond: stepsPerSecond * flops };

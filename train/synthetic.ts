@@ -1,7 +1,6 @@
 import type { RandomState } from '../engine/random.ts';
-import { nets } from '../nets/index.ts';
 import type { Batch } from './dataset.ts';
-import type { Recipe } from './recipes.ts';
+import { cropsOf, type Recipe } from './recipe.ts';
 import type { BatchSource } from './trainer.ts';
 
 /** The same batch over and over: timing needs shapes, not footage. */
@@ -19,13 +18,14 @@ export class SyntheticSource implements BatchSource {
   restore(): void {}
 }
 
-/** Values in 0..1, all different. */
-export function syntheticBatch({ net, data, loss }: Recipe, batch: number): Batch {
-  const { channels, scale } = { ...nets[net.name].defaults, ...net } as unknown as Record<'channels' | 'scale', number>;
-  const low = data.crop / scale;
-  const lrShape = [batch, channels, data.frames, low, low];
-  const hrShape = [batch, channels, loss.frames === 'all' ? data.frames : 1, data.crop, data.crop];
-  const fill = (shape: readonly number[]) =>
-    Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => (Math.sin(i) + 1) / 2);
-  return { lr: fill(lrShape), hr: fill(hrShape), lrShape, hrShape };
+/** Values in 0..1, all different; motion in -1..1. */
+export function syntheticBatch(recipe: Pick<Recipe, 'net' | 'data' | 'loss'>, batch: number): Batch {
+  const { channels, crop, frames, motion, scale, scales, target } = cropsOf(recipe);
+  const low = scales.length > 0 ? crop : crop / scale;
+  const lrShape = [batch, channels, frames, low, low];
+  const hrShape = [batch, channels, target === 'all' ? frames : 1, crop, crop];
+  const waves = (shape: readonly number[], middle: number, height: number) =>
+    Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => middle + height * Math.sin(i));
+  const motions = motion === 'none' ? undefined : waves([batch, 2, frames - 1, low, low], 0, 1);
+  return { lr: waves(lrShape, 0.5, 0.5), hr: waves(hrShape, 0.5, 0.5), lrShape, hrShape, motion: motions };
 }

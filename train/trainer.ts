@@ -3,13 +3,20 @@ import { NotFiniteError, UsageError } from '../engine/errors.ts';
 import { Ring } from '../engine/kernels/ring.ts';
 import type { Choices } from '../engine/knobs.ts';
 import { Noise, type StateDict } from '../engine/nn/module.ts';
-import { charbonnier_loss, l1_loss, mse_loss } from '../engine/ops/losses.ts';
+import { charbonnier_loss, huber_loss, l1_loss, mse_loss } from '../engine/ops/losses.ts';
 import { slice } from '../engine/ops/slice.ts';
 import { Adam } from '../engine/optim/adam.ts';
 import { clipByNorm, clipByValue, scaleGradients } from '../engine/optim/clip.ts';
 import { Ema } from '../engine/optim/ema.ts';
 import type { Optimizer } from '../engine/optim/optimizer.ts';
-import { constantRate, cosineRate, plateauRate, type Schedule, stepRate } from '../engine/optim/schedule.ts';
+import {
+  constantRate,
+  cosineRate,
+  plateauRate,
+  polynomialRate,
+  type Schedule,
+  stepRate,
+} from '../engine/optim/schedule.ts';
 import { Sgd } from '../engine/optim/sgd.ts';
 import { Random, type RandomState } from '../engine/random.ts';
 import { Repeated } from '../engine/replay.ts';
@@ -17,7 +24,8 @@ import type { Tensor } from '../engine/tensor.ts';
 import { srNets } from '../nets/index.ts';
 import type { Net } from '../nets/net.ts';
 import type { Batch } from './dataset.ts';
-import { checkRecipe, type Recipe } from './recipes.ts';
+import { checkSamples, DeviceBatch } from './device-batch.ts';
+import { checkRecipe, type Recipe } from './recipe.ts';
 
 /** Where samples come from: a sequence that continues from its state. */
 export interface BatchSource {
@@ -73,14 +81,23 @@ export function buildNet(engine: Engine, recipe: Pick<Recipe, 'net' | 'seed'>, n
   return srNets[name].create({ engine, random: new Random(recipe.seed, 1), noise }, config); // stream 0 draws the crops
 }
 
-/** A recipe's loss of what the network made of a batch. */
-export function lossOf({ loss: { name, eps, frames } }: Pick<Recipe, 'loss'>, y: Tensor, target: Tensor): Tensor {
+/** A recipe's loss of what the network made of a batch, but for its weight. */
+export function lossOf({ loss }: Pick<Recipe, 'loss'>, y: Tensor, target: Tensor): Tensor {
+  const { name, eps, delta, frames } = loss;
   using scope = y.engine.scope();
   const middle = Math.floor(y.shape[2] / 2);
-  const seen = frames === 'all' ? y : slice(y, { axis: 2, start: middle, end: middle + 1 });
+  const whole = frames === 'all' || y.shape[2] === 1; // some networks make the middle frame alone
+  const seen = whole ? y : slice(y, { axis: 2, start: middle, end: middle + 1 });
   if (name === 'l1') return scope.keep(l1_loss(seen, target));
-  if (name === 'mse') return scope.keep(mse_loss(seen, target));
-  return scope.keep(charbonnier_loss(seen, target, { eps }));
+  if (name === 'huber') return scope.keep(huber_loss(seen, target, { delta }));
+  if (name === 'charbonnier') return scope.keep(charbonnier_loss(seen, target, { eps }));
+  return scope.keep(mse_loss(seen, target)); // half the squared distance is so many times that
+}
+
+/** By what the mean over all values is multiplied. */
+function lossWeight({ loss, net, data }: Recipe): number {
+  if (loss.name !== 'half') return 1;
+  return (Number(net.channels) * (loss.frames === 'all' ? data.frames : 1) * data.crop ** 2) / 2;
 }
 
 /**
@@ -98,10 +115,11 @@ export class Trainer {
   readonly #schedule: Schedule;
   readonly #ema: Ema | undefined;
   readonly #noise: Noise;
-  /** Losses of the passes; each batch's tensors; the gradient of a pass's loss. All outlive the step, which is replayed. */
+  /** Losses of the passes; their batches; the gradient of a pass's loss. All outlive the step, which is replayed. */
   readonly #losses: Ring;
   readonly #share: Tensor;
-  #batches: { x: Tensor; target: Tensor }[] = [];
+  #batches: DeviceBatch[] = [];
+  readonly #weight: number;
   readonly #step: Repeated<undefined>;
   #pending: Pending[] = [];
   #reads: { steps: readonly Pending[]; values: Promise<Float32Array> }[] = [];
@@ -120,6 +138,7 @@ export class Trainer {
     checkRecipe(recipe);
     this.#noise = new Noise(recipe.seed);
     this.net = buildNet(engine, recipe, this.#noise);
+    checkSamples(this.net, recipe);
     if (recipe.memory.checkpoint) this.net.checkpointBlocks();
     const { optimizer } = recipe;
     this.#optimizer = optimizer.name === 'adam' ? new Adam(this.net, optimizer) : new Sgd(this.net, optimizer);
@@ -128,7 +147,8 @@ export class Trainer {
     const { accumulate, lossScale } = recipe.gradients;
     this.#step = new Repeated(engine, () => this.#work());
     this.#losses = new Ring(engine, Math.max(64, accumulate));
-    this.#share = engine.lasting(() => engine.tensor([], [lossScale / accumulate]));
+    this.#weight = lossWeight(recipe);
+    this.#share = engine.lasting(() => engine.tensor([], [(this.#weight * lossScale) / accumulate]));
   }
 
   /**
@@ -226,7 +246,7 @@ export class Trainer {
 
   dispose(): void {
     this.#step.dispose();
-    for (const { x, target } of this.#batches) for (const tensor of [x, target]) tensor.release();
+    for (const batch of this.#batches) batch.release();
     this.#share.release();
     this.#losses.dispose();
     this.#optimizer.dispose();
@@ -238,22 +258,21 @@ export class Trainer {
   #feed(): void {
     const { engine, recipe } = this;
     for (let pass = 0; pass < recipe.gradients.accumulate; pass++) {
-      const { lr, lrShape, hr, hrShape } = this.samples.next(recipe.data.batch);
-      const make = () => ({ x: engine.empty(lrShape), target: engine.empty(hrShape) });
-      this.#batches[pass] ??= engine.lasting(make);
-      engine.write(this.#batches[pass].x, lr);
-      engine.write(this.#batches[pass].target, hr);
+      const batch = this.samples.next(recipe.data.batch);
+      this.#batches[pass] ??= new DeviceBatch(engine, this.net, batch);
+      this.#batches[pass].write(batch);
     }
   }
 
   /** All that a step does on the device. */
   #work(): undefined {
     const { engine } = this;
-    const { clipNorm, clipValue, lossScale } = this.recipe.gradients;
-    for (const { x, target } of this.#batches) this.#pass(x, target);
+    const { clipNorm, clipValue, clipTheta, lossScale } = this.recipe.gradients;
+    for (const batch of this.#batches) this.#pass(batch);
     engine.during('update', () => {
       if (lossScale !== 1) scaleGradients(engine, this.#optimizer.gradients(), 1 / lossScale);
       if (clipValue > 0) clipByValue(engine, this.#optimizer.gradients(), clipValue);
+      if (clipTheta > 0) clipByValue(engine, this.#optimizer.gradients(), () => clipTheta / this.#optimizer.lr);
       if (clipNorm > 0) clipByNorm(engine, this.#optimizer.gradients(), clipNorm);
       this.#optimizer.step();
       this.#ema?.update();
@@ -261,12 +280,12 @@ export class Trainer {
   }
 
   /** One forward and backward pass; the gradients add up in the parameters. */
-  #pass(x: Tensor, target: Tensor): void {
+  #pass({ inputs: [x, ...more], target }: DeviceBatch): void {
     const { engine, recipe } = this;
     using scope = engine.scope();
     using tape = engine.record({ activations: recipe.memory.activations });
     const loss = engine.during('forward', () => {
-      const y = this.net.forward(x);
+      const y = this.net.forward(x, ...more);
       const loss = lossOf(recipe, y, target);
       scope.release(y); // the tape holds it for as long as gradients need it
       return loss;
@@ -300,7 +319,7 @@ export class Trainer {
   #take({ iteration, lr, first }: Pending, ring: Float32Array, records: LossRecord[]): void {
     const { accumulate } = this.recipe.gradients;
     const passes = Array.from({ length: accumulate }, (_, i) => ring[(first + i) % ring.length]);
-    const loss = passes.reduce((a, b) => a + b, 0) / accumulate;
+    const loss = (this.#weight * passes.reduce((a, b) => a + b, 0)) / accumulate;
     if (!Number.isFinite(loss)) {
       throw new NotFiniteError(
         `iteration ${iteration}: the loss is ${loss}. A smaller optimizer.lr, or gradients.clipNorm=1, may help`,
@@ -326,9 +345,10 @@ export class Trainer {
 }
 
 function makeSchedule({ schedule, optimizer: { lr }, iterations }: Recipe): Schedule {
-  const { name, steps, factor, last, warmup, patience } = schedule;
+  const { name, steps, factor, last, warmup, period, power, patience } = schedule;
   if (name === 'step') return stepRate(lr, steps, factor);
-  if (name === 'cosine') return cosineRate(lr, iterations, last, warmup);
+  if (name === 'cosine') return cosineRate(lr, iterations, last, warmup, period);
+  if (name === 'polynomial') return polynomialRate(lr, period || iterations, last, power);
   if (name === 'plateau') return plateauRate(lr, factor, patience);
   return constantRate(lr);
 }

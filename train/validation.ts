@@ -1,7 +1,7 @@
 import type { Engine } from '../engine/engine.ts';
 import { ShapeError } from '../engine/errors.ts';
 import type { Net } from '../nets/net.ts';
-import { lumaOfPlanes } from './colour.ts';
+import { lumaOfPlanes, toBytes } from './colour.ts';
 import type { ClipFrames } from './dataset.ts';
 import { bicubicUpscale, type Degradation, degrade, type Planes } from './degrade.ts';
 import { superResolve } from './infer.ts';
@@ -34,10 +34,12 @@ interface Case {
 
 export interface ValidationOptions {
   readonly degradation: Degradation;
+  /** Whether low resolution is rounded to 8 bits. */
+  readonly rounded: boolean;
   /** Frames of each clip, from its middle, and the side of the square cut from their middle; 0 for all. */
   readonly frames: number;
   readonly crop: number;
-  /** Frames that the network sees at once. */
+  /** Frames that a network of the form `clip` sees at once. */
   readonly window: number;
 }
 
@@ -72,7 +74,8 @@ export class Validation {
     const scores: Score[] = [];
     for (const { name, truth, low, bicubic, bicubicScore } of this.#cases) {
       const results: Picture[] = [];
-      const enlarged = superResolve(engine, net, low.map(scaled(1 / 255)), { window: this.#window });
+      const window = net.form === 'clip' ? this.#window : undefined;
+      const enlarged = superResolve(engine, net, low.map(scaled(1 / 255)), { window });
       for await (const frame of enlarged) results.push(scaled(255)(frame));
       const { psnr, ssim } = await compareClip(truth, results, protocolFor(truth[0]));
       scores.push({ psnr, ssim, bicubic: bicubicScore.psnr, bicubicSsim: bicubicScore.ssim });
@@ -91,7 +94,7 @@ export const protocolFor = ({ width, height }: Pick<Picture, 'width' | 'height'>
 async function prepareCase(
   clip: ClipFrames,
   { config: { channels, scale } }: Pick<Net, 'config'>,
-  { degradation, frames, crop }: ValidationOptions,
+  { degradation, rounded, frames, crop }: ValidationOptions,
 ): Promise<Case> {
   const count = Math.min(frames || clip.frames.length, clip.frames.length);
   const first = Math.floor((clip.frames.length - count) / 2);
@@ -99,7 +102,10 @@ async function prepareCase(
     const picture = middleOf(frame, clip, crop, scale);
     return channels === 1 && clip.channels === 3 ? { ...picture, data: lumaOfPlanes(picture.data) } : picture;
   });
-  const low = truth.map(({ data, width, height }) => degrade(data, width, height, degradation, scale));
+  const low = truth.map((frame) => {
+    const made = degrade(frame.data, frame.width, frame.height, degradation, scale);
+    return rounded ? { ...made, data: Float32Array.from(toBytes(made.data)) } : made;
+  });
   const bicubic = low.map(({ data, width, height }) => bicubicUpscale(data, width, height, scale));
   return {
     name: clip.name,

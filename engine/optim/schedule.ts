@@ -14,13 +14,22 @@ export const stepRate = (lr: number, steps: readonly number[], factor: number): 
   rate: (step) => lr * factor ** steps.filter((s) => step >= s).length,
 });
 
-/** Half a cosine from lr to `last` over `steps`, after a linear warm-up. Loshchilov, Hutter 2017, eq. 5. */
-export const cosineRate = (lr: number, steps: number, last = 0, warmup = 0): Schedule => ({
+/**
+ * Half a cosine from lr to `last` over `steps`, after a linear warm-up. Loshchilov, Hutter 2017, eq. 5.
+ * @param period if given, it begins anew after every so many steps: warm restarts
+ */
+export const cosineRate = (lr: number, steps: number, last = 0, warmup = 0, period = 0): Schedule => ({
   rate(step) {
     if (step < warmup) return (lr * (step + 1)) / warmup;
-    const t = Math.min(1, (step - warmup) / Math.max(1, steps - warmup));
+    const length = period || Math.max(1, steps - warmup);
+    const t = period ? ((step - warmup) % length) / length : Math.min(1, (step - warmup) / length);
     return last + 0.5 * (lr - last) * (1 + Math.cos(Math.PI * t));
   },
+});
+
+/** From lr to `last` within `steps`, and then no further: last + (lr - last)·(1 - t)^power. TensorFlow's polynomial_decay. */
+export const polynomialRate = (lr: number, steps: number, last: number, power: number): Schedule => ({
+  rate: (step) => last + (lr - last) * (1 - Math.min(1, step / steps)) ** power,
 });
 
 /** Multiplied by `factor` when the observed loss has not fallen for `patience` observations. */

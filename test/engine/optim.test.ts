@@ -7,7 +7,7 @@ import { sum } from '../../engine/ops/sum.ts';
 import { Adam } from '../../engine/optim/adam.ts';
 import { clipByNorm, clipByValue } from '../../engine/optim/clip.ts';
 import { Ema } from '../../engine/optim/ema.ts';
-import { cosineRate, plateauRate, stepRate } from '../../engine/optim/schedule.ts';
+import { cosineRate, plateauRate, polynomialRate, stepRate } from '../../engine/optim/schedule.ts';
 import { Sgd } from '../../engine/optim/sgd.ts';
 import type { Tensor } from '../../engine/tensor.ts';
 import { testEngine } from '../ops/engine.ts';
@@ -199,6 +199,14 @@ describe('schedules', () => {
     expect(cosine.rate(10)).toBe(1);
     expect(cosine.rate(55)).toBeCloseTo(0.55, 12);
     expect(cosine.rate(100)).toBeCloseTo(0.1, 12);
+    const restarts = cosineRate(1, 100, 0.1, 10, 40);
+    expect([0, 9, 10, 30, 49, 50, 90].map(restarts.rate)).toEqual([
+      ...[0.1, 1, 1, expect.closeTo(0.55, 12), expect.closeTo(0.1, 2), 1, 1],
+    ]);
+    const polynomial = polynomialRate(1e-3, 100, 1e-4, 0.9);
+    expect([0, 50, 100, 200].map(polynomial.rate)).toEqual([
+      ...[1e-3, expect.closeTo(1e-4 + 9e-4 * 0.5 ** 0.9, 12), 1e-4, 1e-4],
+    ]);
     const plateau = plateauRate(1, 0.1, 1);
     for (const loss of [3, 2, 2]) plateau.observe!(loss);
     expect(plateau.rate(0)).toBe(1);

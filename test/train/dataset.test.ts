@@ -11,7 +11,8 @@ import {
   enumerateVolumes,
   FSTRN_CROPS,
 } from '../../train/dataset.ts';
-import { degrade } from '../../train/degrade.ts';
+import { bicubicUpscale, degrade } from '../../train/degrade.ts';
+import { motionsFrom } from '../../train/motion.ts';
 
 const options: CropOptions = { ...FSTRN_CROPS, frames: 3, crop: 16, target: 'all' };
 
@@ -113,6 +114,86 @@ describe('CropSampler', () => {
     expect(make([])).toThrow('none given');
     expect(make([twoShots], { crop: 18 })).toThrow('a multiple of the scale 4');
     expect(make([twoShots], { frames: 0 })).toThrow(UsageError);
+  });
+});
+
+describe('samples of other papers', () => {
+  const picture = clip('p', ramp(0, 30), { width: 64, height: 60 });
+  const store = new ClipStore([picture]);
+  const at = { t: 3, y: 4, x: 8 };
+  const plain = { ...options, frames: 1, flips: false } as const;
+  const square = (planes: Float32Array, side: number, from: number, inner: number) =>
+    planes.filter((_, i) => {
+      const [row, column] = [Math.floor(i / side) - from, (i % side) - from];
+      return row >= 0 && row < inner && column >= 0 && column < inner;
+    });
+
+  test('a margin lends its pixels to low resolution, and is cut away', () => {
+    const wide = cutSample(picture, at, { ...plain, crop: 32 });
+    const inner = cutSample(picture, at, { ...plain, crop: 16, margin: 8 });
+    expect(inner.lr).toEqual(square(wide.lr, 8, 2, 4));
+    expect(inner.hr).toEqual(square(wide.hr, 32, 8, 16));
+  });
+
+  test('enlarged samples of any size, each by a factor of its own', () => {
+    const enlarged = { ...plain, crop: 13, margin: 2, scales: [2, 3, 4], degradation: 'bicubic' } as const;
+    const { lrShape, hrShape } = new CropSampler(store, enlarged, 1).next(6);
+    expect([lrShape, hrShape]).toEqual([
+      [6, 1, 1, 13, 13],
+      [6, 1, 1, 13, 13],
+    ]);
+    const three = cutSample(picture, at, { ...enlarged, scale: 3 });
+    const { hr } = cutSample(picture, at, { ...plain, crop: 18, scale: 3 });
+    const low = degrade(hr, 18, 18, 'bicubic', 3);
+    expect(three.lr).toEqual(square(bicubicUpscale(low.data, 6, 6, 3).data, 18, 2, 13));
+    expect(three.hr).toEqual(square(hr, 18, 2, 13));
+  });
+
+  test('low resolution of 8 bits', () => {
+    const { lr } = cutSample(picture, at, { ...plain, rounded: true });
+    const exact = cutSample(picture, at, plain).lr;
+    expect(lr.every((v, i) => Math.abs(255 * v - Math.round(255 * exact[i])) < 1e-4)).toBe(true);
+  });
+
+  test('turns exchange rows and columns, then mirrors fall', () => {
+    const still = cutSample(picture, at, plain).hr;
+    for (const [x, y] of [
+      [false, false],
+      [true, false],
+      [false, true],
+    ]) {
+      const turned = cutSample(picture, at, plain, { x, y, exchanged: true }).hr;
+      const place = (n: number, mirrored: boolean) => (mirrored ? 15 - n : n);
+      turned.forEach((v, i) => {
+        const [row, column] = [place(Math.floor(i / 16), y), place(i % 16, x)];
+        expect(v).toBe(still[column * 16 + row]);
+      });
+    }
+  });
+
+  test('frames stand still, skip some, or run backwards, inside one shot', () => {
+    const sampler = new CropSampler(store, { ...options, flips: false, intervals: [-3, 0, 2] }, 3);
+    const { hr } = sampler.next(60);
+    const steps = new Set<number>();
+    for (let n = 0; n < 60; n++) {
+      const value = (t: number) => Math.round(255 * hr[(n * 3 + t) * 256]);
+      expect(value(2) - value(1)).toBe(value(1) - value(0));
+      steps.add(value(1) - value(0));
+    }
+    expect([...steps].sort((a, b) => a - b)).toEqual([-3, 0, 2]);
+    expect(sampler.windows).toBe(24 + 30 + 26);
+    const brief = new CropSampler(new ClipStore([clip('b', ramp(0, 4))]), { ...options, intervals: [1, 2] }, 3);
+    expect(brief.windows).toBe(2); // 5 frames are not there for every second one
+  });
+
+  test('motion is that of the finished sample', () => {
+    const { lr, lrShape, motion } = new CropSampler(store, { ...options, motion: 'coarse2fine' }, 4).next(2);
+    expect(lrShape).toEqual([2, 1, 3, 4, 4]);
+    const frame = (t: number) => ({ width: 4, height: 4, data: lr.slice((3 + t) * 16, (4 + t) * 16) });
+    const [before, after] = motionsFrom([0, 1, 2].map(frame));
+    const expected = [before, after].map(({ data }) => [...data]);
+    const second = motion!.slice(64);
+    expect([...second]).toEqual([0, 1].flatMap((axis) => expected.flatMap((m) => m.slice(axis * 16, axis * 16 + 16))));
   });
 });
 

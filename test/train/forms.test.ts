@@ -58,11 +58,11 @@ function expectNear(found: ArrayLike<number>, expected: ArrayLike<number>): void
 }
 
 /** Tiles of several sizes, and those that little memory leaves, give what the whole pictures do. */
-async function expectTiledEqual(net: Net, frames: readonly Planes[], options: InferOptions = {}): Promise<void> {
-  const whole = await resolve(net, frames, options);
+async function expectTiledEqual(net: Net, frames: readonly Planes[]): Promise<void> {
+  const whole = await resolve(net, frames);
   const memoryBytes = engine.memory.stats().live + 2 ** 17;
   for (const tiling of [{ tile: 7 }, { tile: 16 }, { memoryBytes }]) {
-    const tiled = await resolve(net, frames, { ...options, ...tiling });
+    const tiled = await resolve(net, frames, tiling);
     for (const [t, { data }] of tiled.entries()) expectNear(data, whole[t].data);
   }
 }
@@ -78,14 +78,14 @@ describe('pictures', () => {
   });
 
   it('are enlarged on the host for networks that want them so, by any factor', async () => {
-    const net = new TinyEnlarged(build);
     const [frame] = clip(1);
     for (const scale of [2, 3]) {
-      const [out] = await resolve(net, [frame], { scale });
+      const net = new TinyEnlarged(build, scale);
+      const [out] = await resolve(net, [frame]);
       expect([out.width, out.height]).toEqual([scale * width, scale * height]);
       expectNear(out.data, await direct(net, [bicubicUpscale(frame.data, width, height, scale)]));
     }
-    await expectTiledEqual(net, [frame], { scale: 3 });
+    await expectTiledEqual(new TinyEnlarged(build, 3), [frame]);
   });
 });
 
@@ -148,5 +148,4 @@ it('refuses options that a form does not have', async () => {
   const frames = clip(1);
   await expect(resolve(new TinyCentre(build), frames, { window: 5 })).rejects.toThrow('this network sees 3 frames');
   await expect(resolve(new TinyRecurrent(build), frames, { keep: 2 })).rejects.toThrow('expected 1, got 2');
-  await expect(resolve(new TinyCentre(build), frames, { scale: 3 })).rejects.toThrow('enlarges 2 times, got 3');
 });

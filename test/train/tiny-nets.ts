@@ -33,12 +33,13 @@ export class TinyImage extends Net {
 /** An enlarged picture, and what is to be added to it. */
 export class TinyEnlarged extends Net {
   readonly form = 'image';
-  readonly config = { channels: 1, scale: 4 };
+  readonly config: Net['config'];
   override readonly enlarged = true;
   readonly spatialReach = 1;
   readonly conv: Conv2d;
-  constructor(build: Build) {
+  constructor(build: Build, scale: number) {
     super();
+    this.config = { channels: 1, scale };
     this.conv = new Conv2d(build, { in: 1, out: 1, kernel: [3, 3], ...init });
   }
   forward(x: Tensor): Tensor {

@@ -4,7 +4,7 @@ import { DeviceLostError, FormatError, NotFiniteError } from '../../engine/error
 import { encodeSafetensors } from '../../io/safetensors.ts';
 import { ClipStore, CropSampler } from '../../train/dataset.ts';
 import { runTraining } from '../../train/loop.ts';
-import type { Recipe } from '../../train/recipes.ts';
+import { cropsOf, type Recipe } from '../../train/recipe.ts';
 import { type BatchSource, type LossRecord, Trainer, type TrainerState } from '../../train/trainer.ts';
 import { Validation } from '../../train/validation.ts';
 import { testEngine } from '../ops/engine.ts';
@@ -19,11 +19,8 @@ afterEach(() => {
   for (const trainer of trainers.splice(0)) trainer.dispose();
 });
 
-function sampler({ data, loss, seed }: Recipe): CropSampler {
-  const { frames, crop, degradation, flips } = data;
-  const options = { frames, crop, degradation, flips, scale: 4, channels: 1, target: loss.frames } as const;
-  return new CropSampler(new ClipStore([waves()]), options, seed);
-}
+const sampler = (recipe: Recipe): CropSampler =>
+  new CropSampler(new ClipStore([waves()]), cropsOf(recipe), recipe.seed);
 
 function trainerOf(recipe: Recipe, samples: BatchSource = sampler(recipe), on = engine): Trainer {
   const trainer = new Trainer(on, recipe, samples);
@@ -46,6 +43,38 @@ const everything = [
   ...['net.dropout=0.3', 'ema=0.9', 'gradients.accumulate=2', 'gradients.clipNorm=0.5', 'gradients.clipValue=0.2'],
   ...['schedule.name=plateau', 'schedule.window=6', 'schedule.patience=0', 'log.every=7', 'loss.frames=centre'],
 ];
+
+describe('what papers ask for', () => {
+  test('half the squared distance of a sample is that of the mean, times its values', async () => {
+    const [half] = await steps(trainerOf(tinyRecipe('loss.name=half', 'log.every=1', 'iterations=1')), 1);
+    const [mean] = await steps(trainerOf(tinyRecipe('loss.name=mse', 'log.every=1', 'iterations=1')), 1);
+    expect(half.loss).toBeCloseTo((mean.loss * 5 * 16 * 16) / 2, 4);
+  });
+
+  test('adjustable clipping: no step is longer than its bound, whatever the rate', async () => {
+    const theta = 1e-4;
+    const plain = ['optimizer.name=sgd', 'loss.name=half', `gradients.clipTheta=${theta}`, 'schedule.name=step'];
+    const trainer = trainerOf(tinyRecipe(...plain, 'optimizer.lr=0.1', 'schedule.steps=2', 'schedule.factor=0.1'));
+    let before = await trainer.net.stateDict();
+    for (let step = 0; step < 4; step++) {
+      await steps(trainer, 1);
+      const after = await trainer.net.stateDict();
+      const moved = [...after].map(([name, { data }]) =>
+        Math.max(...data.map((v, i) => Math.abs(v - before.get(name)!.data[i]))),
+      );
+      expect(Math.max(...moved)).toBeLessThan(1.01 * theta);
+      expect(Math.max(...moved)).toBeGreaterThan(0.9 * theta); // the same at a tenth of the rate
+      before = after;
+    }
+  });
+
+  test.each([
+    ['data.scales=2,3', 'data.scales: this network wants pictures that are not enlarged: [], got [2,3]'],
+    ['data.motion=coarse2fine', 'data.motion: this network wants none, got coarse2fine'],
+  ])('%s is refused where the network has no use for it', (setting, message) => {
+    expect(() => trainerOf(tinyRecipe(setting), { next: () => undefined as never } as never)).toThrow(message);
+  });
+});
 
 describe('a tiny run', () => {
   test('ten losses fall, and the same seed gives the same ones', async () => {
@@ -140,7 +169,7 @@ describe('going on from a state', () => {
     const quiet = trainerOf(recipe);
     await steps(quiet, 12);
     const busy = trainerOf({ ...recipe, validation: { ...recipe.validation, every: 3 } });
-    const options = { degradation: 'bicubic', frames: 1, crop: 32, window: 5 } as const;
+    const options = { degradation: 'bicubic', rounded: false, frames: 1, crop: 32, window: 5 } as const;
     const validation = await Validation.prepare([waves({ frames: 3 })], busy.net, options);
     const scores: number[] = [];
     let saves = 0;
