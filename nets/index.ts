@@ -4,6 +4,7 @@ import { entry as esrgan, discriminatorEntry as esrganDiscriminator } from './es
 import { entry as frvsr } from './frvsr.ts';
 import { entry as fstrn } from './fstrn.ts';
 import type { Net, NetEntry } from './net.ts';
+import { entry as rcan } from './rcan.ts';
 import { entry as vdsr } from './vdsr.ts';
 import { entry as vespcn } from './vespcn.ts';
 
@@ -16,6 +17,7 @@ export const nets: Readonly<Record<string, NetEntry>> = {
   'esrgan-discriminator': esrganDiscriminator,
   frvsr,
   fstrn,
+  rcan,
   vdsr,
   vespcn,
 };
