@@ -3,8 +3,10 @@ import { entry as easyflow } from './easyflow.ts';
 import { entry as esrgan, discriminatorEntry as esrganDiscriminator } from './esrgan.ts';
 import { entry as frvsr } from './frvsr.ts';
 import { entry as fstrn } from './fstrn.ts';
+import { entry as msrresnet } from './msrresnet.ts';
 import type { Net, NetEntry } from './net.ts';
 import { entry as rcan } from './rcan.ts';
+import { entry as srgan, discriminatorEntry as srganDiscriminator, srresnetEntry as srresnet } from './srgan.ts';
 import { entry as vdsr } from './vdsr.ts';
 import { entry as vespcn } from './vespcn.ts';
 
@@ -17,7 +19,11 @@ export const nets: Readonly<Record<string, NetEntry>> = {
   'esrgan-discriminator': esrganDiscriminator,
   frvsr,
   fstrn,
+  msrresnet,
   rcan,
+  srgan,
+  'srgan-discriminator': srganDiscriminator,
+  srresnet,
   vdsr,
   vespcn,
 };
