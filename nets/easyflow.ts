@@ -99,6 +99,10 @@ export const entry: NetEntry<EasyFlow> = {
   task: 'flow',
   defaults: { ...easyFlowDefaults },
   inputs: ['image', 'reference'],
+  usual: [
+    [1, 1, 128, 128],
+    [1, 1, 128, 128],
+  ],
   published: { parameters: 53_392, by: 'counted in the public code of SPMC and PFNL' },
   weights: 'within those of SPMC and VESPCN',
   verified: 'PyTorch, float64: output and every gradient',

@@ -5,7 +5,7 @@ import type { Shape } from '../../engine/tensor.ts';
 import { nets } from '../../nets/index.ts';
 import { inputShape, Net } from '../../nets/net.ts';
 import { writeFileAtomic } from '../atomic.ts';
-import { silentEngine } from './silent-engine.ts';
+import { type SilentEngine, silentEngine } from './silent-engine.ts';
 import { type Axis, generalise, type Program, type Sizes, STARTS } from './sizes.ts';
 import { trace } from './trace.ts';
 import { type Written, writeProgram } from './write.ts';
@@ -47,12 +47,8 @@ export async function exportOnnx(options: OnnxOptions): Promise<OnnxModel> {
   const random = tensors ? idle : new Random(seed);
   const module = entry.create({ engine, random, noise: new Noise(seed) }, config).train(false);
   if (tensors) module.loadStateDict(tensors);
-  const names = entry.inputs.filter((input) => !input.endsWith('?'));
-  const input = inputsOf(module, options, entry.usual);
-  const program = generaliseFrom(input, (sizes) =>
-    trace(silent, input.shapes(sizes), (...inputs) => module.forward(...inputs)),
-  );
-  needSizes(name, options, program);
+  const names = inputNames(entry.inputs, stepOf(module, options.frames));
+  const program = programOf(module, silent, options, entry.usual ?? []);
   const named = new Map(Array.from(module.namedTensors(), ([path, x]) => [silent.valuesOf(x), path] as const));
   const parameters = program.trace.values.flatMap(({ id, data }) => {
     const path = data && named.get(data);
@@ -77,59 +73,77 @@ export async function writeOnnx(path: string, options: OnnxOptions): Promise<Onn
   return model;
 }
 
+/** Without those that may be missing; but a step of a recurrent network goes on from a result. */
+const inputNames = (inputs: readonly string[], isStep: boolean): string[] =>
+  inputs.filter((name) => isStep || !name.endsWith('?')).map((name) => name.replace('?', ''));
+
 /** In the place of numbers that nobody will look at. */
 const idle = { uniform: () => 0.5, normal: () => 0 } as Random;
 
 interface Input {
   readonly start: Sizes;
   readonly candidates: readonly Axis[];
-  /** Sizes to try in the place of the start's, where these are too small. */
-  readonly larger: readonly Partial<Sizes>[];
   shapes(sizes: Sizes): Shape[];
 }
 
-function inputsOf(module: Module, { size, frames, shapes }: OnnxOptions, usual: readonly Shape[] = []): Input {
-  const [h, w] = size ?? STARTS[0];
-  const larger = size ? [] : STARTS.slice(1).map(([h, w]) => ({ h, w }));
+/** What the network takes, beginning with a picture of h x w. */
+function inputsOf(module: Module, { size, frames, shapes }: OnnxOptions, usual: readonly Shape[], start: Start): Input {
+  const [h, w] = size ?? start;
   const plane: Axis[] = size ? [] : ['h', 'w'];
-  if (module instanceof Net) {
-    const start = { n: 1, t: frames ?? module.window, h, w };
-    const time: Axis[] = module.form === 'clip' && frames === undefined ? ['t'] : [];
+  if (!(module instanceof Net)) {
+    const given = shapes ?? usual;
     return {
-      start,
-      candidates: ['n', ...time, ...plane],
-      larger,
-      shapes: ({ n, t, h, w }) => {
-        const x = module.form === 'image' ? inputShape(module, n, 1, h, w) : inputShape(module, n, t, h, w);
-        return module.motion === 'none' ? [x] : [x, [n, 2, t - 1, h, w]];
-      },
+      start: { n: 1, t: 1, h, w },
+      candidates: given.some((shape) => shape.length >= 4) ? ['n', ...plane] : ['n'],
+      shapes: ({ n, h, w }) =>
+        given.map((shape) => (shape.length < 4 ? [n, ...shape.slice(1)] : [n, ...shape.slice(1, -2), h, w])),
     };
   }
-  const given = shapes ?? usual;
+  const { form, motion, window } = module;
+  const { channels, scale } = module.config;
+  const goesOn = stepOf(module, frames);
   return {
-    start: { n: 1, t: 1, h, w },
-    candidates: given.some((shape) => shape.length >= 4) ? ['n', ...plane] : ['n'],
-    larger,
-    shapes: ({ n, h, w }) =>
-      given.map((shape) => (shape.length < 4 ? [n, ...shape.slice(1)] : [n, ...shape.slice(1, -2), h, w])),
+    start: { n: 1, t: frames ?? (goesOn ? 2 : window), h, w },
+    candidates: ['n', ...(form === 'clip' && frames === undefined ? (['t'] as const) : []), ...plane],
+    shapes: ({ n, t, h, w }) => [
+      inputShape(module, n, form === 'image' ? 1 : t, h, w),
+      ...(goesOn ? [[n, channels, 1, scale * h, scale * w]] : []),
+      ...(motion === 'none' ? [] : [[n, 2, t - 1, h, w]]),
+    ],
   };
 }
 
-/** Begins with small sizes: larger ones follow where the network has no result for them. */
-function generaliseFrom(input: Input, run: Parameters<typeof generalise>[0]): Program {
-  const { start, candidates, larger } = input;
-  try {
-    return generalise(run, start, candidates);
-  } catch (error) {
-    if (!(error instanceof ShapeError) || larger.length === 0) throw error;
-    const [next, ...rest] = larger;
-    return generaliseFrom({ ...input, start: { ...start, ...next }, larger: rest }, run);
-  }
-}
+/** Whether a recurrent network is written as its step: from a frame with its result to the next one. */
+const stepOf = (module: Module, frames: number | undefined): boolean =>
+  module instanceof Net && module.form === 'recurrent' && frames === undefined;
 
-function needSizes(name: string, { size }: OnnxOptions, { reasons }: Program): void {
-  const axis = (['h', 'w'] as const).find((axis) => reasons.has(axis));
-  if (!size && axis) {
-    throw new UsageError(`${name} takes a fixed size as ONNX, to be given with --size HxW: ${reasons.get(axis)}`);
+type Start = readonly [h: number, w: number];
+
+/** Sizes are free if they can be; where nothing else does, the network runs at its usual size. */
+function programOf(module: Module, silent: SilentEngine, options: OnnxOptions, usual: readonly Shape[]): Program {
+  const run = (options: OnnxOptions, start: Start) => {
+    const input = inputsOf(module, options, usual, start);
+    const at = (sizes: Sizes) => trace(silent, input.shapes(sizes), (...inputs) => module.forward(...inputs));
+    return generalise(at, input.start, input.candidates);
+  };
+  if (options.size) return run(options, options.size);
+  let failure: unknown;
+  for (const start of STARTS) {
+    try {
+      const program = run(options, start);
+      const axis = (['h', 'w'] as const).find((axis) => program.reasons.has(axis));
+      if (!axis) return program;
+      failure = new UsageError(program.reasons.get(axis)!);
+      break;
+    } catch (error) {
+      if (!(error instanceof ShapeError || error instanceof UsageError)) throw error;
+      failure ??= error;
+    }
   }
+  const reason = (failure as Error).message;
+  const plane = usual.find((shape) => shape.length >= 4)?.slice(-2);
+  if (!plane) throw new UsageError(`${options.net} takes one size as ONNX, which must be given: ${reason}`);
+  const size: Start = [plane[0], plane[1]];
+  const program = run({ ...options, size }, size);
+  return { ...program, reasons: new Map([...program.reasons, ['h', reason], ['w', reason]]) };
 }

@@ -213,12 +213,14 @@ function ruleOf(axis: Axis, samples: readonly Sample[]): Rule | undefined {
     line,
     ...MULTIPLES.flatMap((multiple) => [0, multiple - 1].map((shift) => stepped(shift, multiple))),
   ];
-  return candidates.find(
-    (rule) =>
-      rule &&
+  const right = candidates.filter(
+    (rule): rule is Rule =>
+      rule !== undefined &&
       [rule.scale, rule.step, rule.offset].every(Number.isInteger) &&
       samples.every(([s, v]) => follow(rule, s) === v),
   );
+  // Primes are no multiples: they cannot tell ⌊s / m⌋ + 1 from ⌈s / m⌉. Padding and cropping have no offset.
+  return right.sort((one, other) => Math.abs(one.offset) - Math.abs(other.offset))[0];
 
   /** Solves for scale, step and offset by three samples whose steps do not lie in line. */
   function stepped(shift: number, multiple: number): Rule | undefined {

@@ -139,10 +139,13 @@ function operand(graph: Graph, program: Program, naming: Naming, names: Names, {
   };
 }
 
-const textOf = (n: number | Size): number | string => {
+/** A name for a size that is not known: h, or 4h for one that is four times as large. */
+function textOf(n: number | Size): number | string {
   if (typeof n === 'number') return n;
-  return n.axis ?? n.rules.map(({ axis }) => axis).join('_by_');
-};
+  const [{ axis, scale, step, offset }] = n.rules;
+  if (n.rules.length > 1 || step !== 0 || offset !== 0) return `${n.rules.map((rule) => rule.axis).join('_')}_derived`;
+  return scale === 1 ? axis : `${scale}${axis}`;
+}
 
 function valueInfo(name: string, shape: readonly (number | string)[]): ValueInfoProto {
   const dim = shape.map((n): Dimension => (typeof n === 'number' ? { dimValue: n } : { dimParam: n }));

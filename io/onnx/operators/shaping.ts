@@ -52,9 +52,33 @@ const reshape: Emitter = {
     ),
 };
 
+const CLIP_AND_BACK = [0, 2, 1, 3, 4];
+
+const framesToBatch: Emitter = {
+  inputs: ['input'],
+  attrs: [],
+  emit({ graph, input }) {
+    const x = input('input');
+    return graph.reshape(graph.transpose(x.name, CLIP_AND_BACK), [-1, ...[1, 3, 4].map((axis) => x.dim(axis))]);
+  },
+};
+
+const batchToFrames: Emitter = {
+  inputs: ['input'],
+  attrs: ['frames'],
+  sized: ['frames'],
+  emit({ graph, attrs, input }) {
+    const [, c, h, w] = input('input').dims();
+    const clips = graph.reshape(input('input').name, [-1, graph.size(attrs.frames), c, h, w]);
+    return graph.transpose(clips, CLIP_AND_BACK);
+  },
+};
+
 export const shaping: Emitters = {
   concat,
   slice,
   pad,
   reshape,
+  frames_to_batch: framesToBatch,
+  batch_to_frames: batchToFrames,
 };
