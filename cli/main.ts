@@ -4,6 +4,7 @@ import { SubpixelError, UsageError } from '../engine/errors.ts';
 import { readKnobs } from '../engine/knobs.ts';
 import { register as bench } from './bench.ts';
 import { noteKnobs, packageVersion } from './common.ts';
+import { register as convert } from './convert.ts';
 import { register as demo } from './demo.ts';
 import { register as doctor } from './doctor.ts';
 import { register as evaluate } from './eval.ts';
@@ -26,7 +27,8 @@ const program = new Command('subpixel')
   .addHelpText('after', ENDS)
   .exitOverride();
 
-for (const register of [bench, demo, doctor, evaluate, nets, op, profile, run, train, upscale]) register(program);
+for (const register of [bench, convert, demo, doctor, evaluate, nets, op, profile, run, train, upscale])
+  register(program);
 for (const command of program.commands) command.exitOverride().showHelpAfterError('(--help shows what it takes)');
 
 /** 0 only on success; 2 for a command line that makes no sense, 1 for what failed; what a command set, such as 130 after Ctrl-C. */

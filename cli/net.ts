@@ -2,7 +2,8 @@ import type { Engine } from '../engine/engine.ts';
 import { FormatError, UsageError } from '../engine/errors.ts';
 import { Noise } from '../engine/nn/module.ts';
 import { Random } from '../engine/random.ts';
-import { readWeights } from '../io/checkpoint.ts';
+import { readWeights, refuseMisfit } from '../io/checkpoint.ts';
+import { StillRandom } from '../io/weights/fit.ts';
 import { srNets } from '../nets/index.ts';
 import type { Net, NetEntry } from '../nets/net.ts';
 import { recipes } from '../train/recipes.ts';
@@ -52,7 +53,9 @@ export async function loadNet(engine: Engine, name: string, options: NetOptions)
   if (unknown) {
     throw new UsageError(`${name} has no setting ${unknown}; there are: ${Object.keys(entry.defaults).join(', ')}`);
   }
-  const net = entry.create({ engine, random: new Random(options.seed), noise: new Noise(options.seed) }, config);
+  if (weights) await refuseMisfit(options.weights as string, name, { ...weights, config });
+  const random = weights ? new StillRandom() : new Random(options.seed);
+  const net = entry.create({ engine, random, noise: new Noise(options.seed) }, config);
   try {
     if (weights) net.loadStateDict(weights.tensors);
   } catch (error) {

@@ -1,8 +1,11 @@
 import { FormatError, NotFiniteError } from '../engine/errors.ts';
 import type { HostTensor, StateDict } from '../engine/nn/module.ts';
+import { nets } from '../nets/index.ts';
 import type { Recipe } from '../train/recipes.ts';
 import type { Progress, TrainerState } from '../train/trainer.ts';
-import { floats, readSafetensors, type StoredTensor, type TensorFile, writeSafetensors } from './safetensors.ts';
+import { readSafetensors, type StoredTensor, type TensorFile, writeSafetensors } from './safetensors.ts';
+import { adopted, fitTo, resemblance } from './weights/fit.ts';
+import { readWeightFile, type WeightFile } from './weights/read.ts';
 
 // Two kinds of file, both safetensors, told apart by `format` in their metadata: a checkpoint holds all that a run needs to
 // go on, weights hold a network and its settings. Neither holds a time or a path: equal runs give equal bytes.
@@ -63,7 +66,18 @@ export async function saveWeights(path: string, { tensors, progress }: TrainerSt
   await writeSafetensors(path, usable(tensors), metadata);
 }
 
-/** What a file of weights holds and says of itself: other programs' files hold tensors alone. */
+/** Weights as saveWeights writes them, from tensors under the network's own names. @throws {WriteError} */
+export async function writeWeights(
+  path: string,
+  tensors: StateDict,
+  net?: { readonly name: string; readonly config: object },
+  more: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const own = net && { format: WEIGHTS, net: net.name, config: JSON.stringify(net.config) };
+  await writeSafetensors(path, tensors, { ...more, ...own });
+}
+
+/** A network's weights: its tensors under our names, and what the file says or shows of its settings. */
 export interface Weights {
   readonly tensors: StateDict;
   /** Settings of the network. */
@@ -72,22 +86,50 @@ export interface Weights {
   readonly frames?: number;
 }
 
-/** @throws {FormatError} for a file that is damaged, is a checkpoint, or holds another network than `net` */
+/**
+ * Reads weights of any format that io/weights/ knows. Published files' names and layouts become ours, and tell the settings.
+ * @throws {FormatError} for a file that is damaged, is a checkpoint, or says that it holds another network than `net`
+ */
 export async function readWeights(path: string, net: string): Promise<Weights> {
-  const file = await readSafetensors(path);
-  const { metadata, tensors } = file;
-  if (metadata.format?.startsWith('subpixel-checkpoint')) {
-    throw new FormatError(`${path}: a checkpoint to go on training from; its weights.safetensors lies beside it`);
-  }
+  const file = await readWeightFile(path);
+  const { metadata } = file;
+  refuseCheckpoint(path, file);
   if (metadata.net && metadata.net !== net) {
     throw new FormatError(`${path}: expected weights of ${net}, found those of ${metadata.net}`);
   }
   const frames = Number(metadata.frames);
   return {
-    tensors: new Map(Array.from(tensors, ([name, tensor]) => [name, floats(name, tensor)])),
-    config: metadata.config === undefined ? {} : json(path, file, 'config'),
+    ...ownOf(path, file, net),
     frames: Number.isSafeInteger(frames) && frames > 0 ? frames : undefined,
   };
+}
+
+/** @throws {FormatError} for what a run goes on from: its tensors are not those of a network alone */
+export function refuseCheckpoint(path: string, { metadata }: Pick<WeightFile, 'metadata'>): void {
+  if (!metadata.format?.startsWith('subpixel-checkpoint')) return;
+  throw new FormatError(`${path}: a checkpoint to go on training from; its weights.safetensors lies beside it`);
+}
+
+/** Tensors under a network's names. Files of ours are so already, and say the settings; of others the names tell them. */
+export function ownOf(path: string, file: Pick<WeightFile, 'metadata' | 'tensors'>, net: string): Weights {
+  const { metadata, tensors } = file;
+  if (metadata.config !== undefined) return { tensors, config: json(path, file, 'config') };
+  return adopted(nets[net], tensors);
+}
+
+/**
+ * Before a network is built from what a file says of itself, and its memory taken.
+ * @param given settings that stand above the file's own
+ * @throws {FormatError} that names every tensor that does not fit such a network, and the network that they may be of
+ * @throws {UsageError} when the given settings make no network
+ */
+export async function refuseMisfit(path: string, net: string, weights: Weights, given: object = {}): Promise<void> {
+  const { tensors } = weights;
+  const { problems } = await fitTo(net, nets[net], { ...weights.config, ...given }, tensors);
+  if (problems.length === 0) return;
+  const more = problems.length > 8 ? `; and ${problems.length - 8} more` : '';
+  const told = `these weights do not fit this network: ${problems.slice(0, 8).join('; ')}${more}`;
+  throw new FormatError(`${path}: ${told}${await resemblance(tensors)}`);
 }
 
 /** The network's tensors, averages in the place of what is averaged: running statistics are not. */
@@ -110,7 +152,7 @@ function stateDict(path: string, tensors: ReadonlyMap<string, StoredTensor>): St
   );
 }
 
-function json<T>(path: string, { metadata }: TensorFile, key: string): T {
+function json<T>(path: string, { metadata }: Pick<TensorFile, 'metadata'>, key: string): T {
   try {
     const value = JSON.parse(metadata[key]);
     if (value && typeof value === 'object') return value;
