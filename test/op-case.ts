@@ -52,6 +52,8 @@ export const linearInputs: Record<string, readonly string[]> = {
   global_avg_pool: ['input'],
   linear: ['input', 'weight', 'bias'],
   reshape: ['input'],
+  frames_to_batch: ['input'],
+  batch_to_frames: ['input'],
   sum: ['input'],
   mean: ['input'],
   batch_norm: ['weight', 'bias'],

@@ -41,6 +41,8 @@ export const opTable: Record<string, string[]> = {
   global_avg_pool: ['input'],
   linear: ['input', 'weight', 'bias?'],
   reshape: ['input'],
+  frames_to_batch: ['input'],
+  batch_to_frames: ['input'],
   softmax: ['input'],
   log_sum_exp: ['input'],
   bce_with_logits: ['input', 'target'],

@@ -6,6 +6,7 @@ import { conv2d, conv3d } from './conv.ts';
 import { conv_transpose2d, conv_transpose3d } from './conv_transpose.ts';
 import { correlation } from './correlation.ts';
 import { dynamic_filter } from './dynamic_filter.ts';
+import { batch_to_frames, frames_to_batch } from './frames.ts';
 import { fused_conv2d, fused_conv3d } from './fused_conv.ts';
 import { affine_grid, grid_sample } from './grid_sample.ts';
 import { imresize } from './imresize.ts';
@@ -71,6 +72,8 @@ export const ops: Record<string, AnyOp> = {
   global_avg_pool,
   linear,
   reshape,
+  frames_to_batch,
+  batch_to_frames,
   softmax,
   log_sum_exp,
   bce_with_logits,

@@ -13,7 +13,7 @@ import { avgPool, globalAvgPool, maxPool } from './pool.ts';
 import { mean, sum } from './reduce.ts';
 import { imresize, interpolate, resizeTf1 } from './resize.ts';
 import { separableConv3d } from './separable.ts';
-import { concat, pad, reshape, slice } from './shape.ts';
+import { batchToFrames, concat, framesToBatch, pad, reshape, slice } from './shape.ts';
 import { pixelShuffle, pixelUnshuffle } from './shuffle.ts';
 import { bceWithLogits, logSumExp, softmax } from './softmax.ts';
 import { splat } from './splat.ts';
@@ -64,6 +64,8 @@ export const references: Record<string, Reference> = {
   global_avg_pool: globalAvgPool,
   linear,
   reshape,
+  frames_to_batch: framesToBatch,
+  batch_to_frames: batchToFrames,
   softmax,
   log_sum_exp: logSumExp,
   bce_with_logits: bceWithLogits,

@@ -110,3 +110,25 @@ export const reshape: Reference<{ shape: readonly number[] }> = linear(
   },
   (input, _, __, visit) => forEachIndex(input, (___, position) => visit(position, position, 1)),
 );
+
+/** Element (n, c, t, p) of clips (N, C, T, H, W) and of a batch of their frames (N·T, C, H, W), p a pixel. */
+function forEachFramePixel(
+  [n, c, t, h, w]: readonly number[],
+  visit: (inClips: number, inBatch: number) => void,
+): void {
+  forEachIndex([n, c, t, h * w], ([sample, channel, frame, pixel], position) =>
+    visit(position, ((sample * t + frame) * c + channel) * h * w + pixel),
+  );
+}
+
+/** The frames of clips as a batch of pictures. */
+export const framesToBatch: Reference = linear(
+  ([n, c, t, h, w]) => [n * t, c, h, w],
+  (input, _, __, visit) => forEachFramePixel(input, (from, to) => visit(to, from, 1)),
+);
+
+/** A batch of pictures as the frames of clips. */
+export const batchToFrames = linear<{ frames?: number }>(
+  ([pictures, c, h, w], { frames = 1 }) => [pictures / frames, c, frames, h, w],
+  (_, output, __, visit) => forEachFramePixel(output, (to, from) => visit(to, from, 1)),
+);

@@ -35,6 +35,8 @@ export const families = {
     'global_avg_pool',
     'linear',
     'reshape',
+    'frames_to_batch',
+    'batch_to_frames',
     'softmax',
     'log_sum_exp',
     'bce_with_logits',
@@ -54,7 +56,7 @@ export function useEngine(): () => Engine {
 }
 
 /** For what is built of exp: what WGSL allows it, 3 + 2|x| ulp, |x| up to 4, or up to 14 where y comes from far sums. */
-const OF_EXP: Record<string, number | undefined> = { exp: 22, softmax: 22, log_sum_exp: 62 };
+const OF_EXP: Record<string, number | undefined> = { exp: 22, softmax: 22, log_sum_exp: 62, dynamic_filter: 22 };
 
 /**
  * Units of 2⁻²⁴·Σ|terms| that a result may be off: a few roundings; twice the few for normalisation, which rounds a mean, a
