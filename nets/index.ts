@@ -1,4 +1,5 @@
 import { entry as dbpn, entryS as dbpnS } from './dbpn.ts';
+import { entry as duf, entry16 as duf16, entry28 as duf28 } from './duf.ts';
 import { entry as easyflow } from './easyflow.ts';
 import { entry as esrgan, discriminatorEntry as esrganDiscriminator } from './esrgan.ts';
 import { entry as frvsr } from './frvsr.ts';
@@ -14,6 +15,9 @@ import { entry as vespcn } from './vespcn.ts';
 export const nets: Readonly<Record<string, NetEntry>> = {
   dbpn,
   'dbpn-s': dbpnS,
+  duf,
+  'duf-16': duf16,
+  'duf-28': duf28,
   easyflow,
   esrgan,
   'esrgan-discriminator': esrganDiscriminator,
