@@ -7,9 +7,11 @@ import { entry as fstrn } from './fstrn.ts';
 import { entry as msrresnet } from './msrresnet.ts';
 import type { Net, NetEntry } from './net.ts';
 import { entry as rcan } from './rcan.ts';
+import { entry as esrganSlim } from './rdn-slim.ts';
 import { entry as srgan, discriminatorEntry as srganDiscriminator, srresnetEntry as srresnet } from './srgan.ts';
 import { entry as vdsr } from './vdsr.ts';
 import { entry as vespcn } from './vespcn.ts';
+import { vgg16Entry as vgg16, vgg19Entry as vgg19 } from './vgg.ts';
 
 /** Every network by its name. */
 export const nets: Readonly<Record<string, NetEntry>> = {
@@ -21,6 +23,7 @@ export const nets: Readonly<Record<string, NetEntry>> = {
   easyflow,
   esrgan,
   'esrgan-discriminator': esrganDiscriminator,
+  'esrgan-slim': esrganSlim,
   frvsr,
   fstrn,
   msrresnet,
@@ -30,6 +33,8 @@ export const nets: Readonly<Record<string, NetEntry>> = {
   srresnet,
   vdsr,
   vespcn,
+  vgg16,
+  vgg19,
 };
 
 /** Those that enlarge pictures, which upscale, eval and train take. */
