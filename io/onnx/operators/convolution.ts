@@ -33,11 +33,14 @@ const transposed: Emitter = {
   emit({ graph, attrs, input, optional }) {
     const weight = input('weight');
     const axes = weight.shape.length - 2;
+    // Runtimes refuse an output padding that reaches the stride; less padding at the end is the same.
+    const padding = list(attrs.padding, axes);
+    const more = list(attrs.output_padding, axes);
     return graph.op('ConvTranspose', [input('input').name, weight.name, optional('bias')?.name], {
       kernel_shape: weight.shape.slice(2),
       strides: list(attrs.stride, axes),
-      pads: both(list(attrs.padding, axes)),
-      output_padding: list(attrs.output_padding, axes),
+      pads: [...padding, ...padding.map((n, i) => Math.max(n - more[i], 0))],
+      output_padding: padding.map((n, i) => Math.max(more[i] - n, 0)),
       dilations: list(attrs.dilation, axes),
       group: attrs.groups,
     });

@@ -152,7 +152,32 @@ const dynamicFilter: Emitter = {
   },
 };
 
+/** Row by row of displacements: the row's neighbours by a convolution that copies them, times a, the mean over channels. */
+const correlation: Emitter = {
+  inputs: ['a', 'b'],
+  attrs: ['max_displacement', 'stride2'],
+  emit({ graph, attrs: { max_displacement, stride2 }, input }) {
+    const [a, b] = [input('a'), input('b')];
+    const [n, c, h, w] = a.dims();
+    const reach = Math.floor(max_displacement / stride2);
+    const [along, margin] = [2 * reach + 1, reach * stride2];
+    const copies = Float32Array.from({ length: along ** 2 }, (_, i) => Number(i % (along + 1) === 0));
+    const copy = graph.floats(`row_${along}`, [along, 1, 1, along], copies);
+    const wide = graph.op('Pad', [b.name, graph.ints([0, 0, margin, margin, 0, 0, margin, margin])]);
+    const first = graph.op('Unsqueeze', [a.name, graph.ints([2])]);
+    const rows = Array.from({ length: along }, (_, v) => {
+      const shifted = graph.slice(wide, 2, v * stride2, graph.calc('Add', h, v * stride2));
+      const planes = graph.reshape(shifted, [-1, 1, h, graph.calc('Add', w, 2 * margin)]);
+      const around = graph.op('Conv', [planes, copy], { dilations: [1, stride2] });
+      const second = graph.op('Reshape', [around, graph.vector([n, c, along, h, w])]);
+      return graph.op('ReduceMean', [graph.op('Mul', [first, second]), graph.ints([1])], { keepdims: 0 });
+    });
+    return rows.length === 1 ? rows[0] : graph.op('Concat', rows, { axis: 1 });
+  },
+};
+
 export const motion: Emitters = {
+  correlation,
   warp,
   grid_sample: gridSample,
   affine_grid: affineGrid,

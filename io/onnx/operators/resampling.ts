@@ -107,7 +107,7 @@ function stretched(graph: Graph, x: string, axis: 2 | 3, n: Extent, s: number, a
   if (Math.abs(1 / s - down) < 1e-9) {
     const { taps, first } = interior(1 / down, down, 1, antialias);
     const weight = graph.floats(tag, [1, 1, ...along(taps[0].length, 1)], Float32Array.from(taps[0]));
-    const margins = [-first, taps[0].length + first - 1 + down - 1];
+    const margins = [-first, taps[0].length + first - 1];
     const small = graph.op('Conv', [mirrored(graph, x, axis, n, margins[0], margins[1]), weight], {
       strides: along(down, 1),
     });

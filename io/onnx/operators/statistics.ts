@@ -3,15 +3,28 @@ import { type PerAxis, perAxis } from '../../../engine/ops/conv.ts';
 import { float, type Graph } from '../graph.ts';
 import type { Emission, Emitter, Emitters, Operand } from './emitter.ts';
 
-function windows({ kernel_size, stride = kernel_size, padding, ceil_mode }: Emission['attrs'], axes: number) {
+/**
+ * The windows of a pool. Runtimes do not agree on how many there are with ceil_mode and padding, so where sizes are known the
+ * padding behind makes their number.
+ * @param x what is pooled, and by how much it has been padded before
+ */
+function windows({ attrs, known }: Emission, x: Operand, done: readonly number[] = []) {
+  const axes = x.shape.length - 2;
   const list = (value: PerAxis) => perAxis('attribute', value, axes, 0, 0).slice(3 - axes);
-  const pads = list(padding);
-  return {
-    kernel_shape: list(kernel_size),
-    strides: list(stride),
-    pads: [...pads, ...pads],
-    ceil_mode: Number(ceil_mode),
-  };
+  const { kernel_size, stride = kernel_size, padding, ceil_mode } = attrs;
+  const [kernel, steps] = [list(kernel_size), list(stride)];
+  const before = list(padding).map((n, i) => n - (done[i] ?? 0));
+  const sizes = kernel.map((_, i) => x.dim(2 + i));
+  const behind = before.map((n, i) => {
+    const [size, count] = [sizes[i], known[2 + i]];
+    if (!ceil_mode || typeof size !== 'number' || count === undefined) return n;
+    return Math.max((count - 1) * steps[i] + kernel[i] - (size + 2 * (done[i] ?? 0)) - n, done[i] ? 0 : n);
+  });
+  const isFree = sizes.some((size) => typeof size !== 'number');
+  if (ceil_mode && isFree && list(padding).some((n) => n > 0)) {
+    throw new UsageError('a pool with padding and ceil_mode has no ONNX form for free sizes: fix them');
+  }
+  return { kernel_shape: kernel, strides: steps, pads: [...before, ...behind], ceil_mode: Number(ceil_mode && isFree) };
 }
 
 const WINDOW = ['kernel_size', 'stride', 'padding', 'ceil_mode'];
@@ -19,18 +32,22 @@ const WINDOW = ['kernel_size', 'stride', 'padding', 'ceil_mode'];
 const maxPool: Emitter = {
   inputs: ['input'],
   attrs: WINDOW,
-  emit: ({ graph, attrs, input, shape }) =>
-    graph.op('MaxPool', [input('input').name], windows(attrs, shape.length - 2)),
+  emit: (call) => call.graph.op('MaxPool', [call.input('input').name], { ...windows(call, call.input('input')) }),
 };
 
+/** Padding that counts is laid around before; what only fills the last window up never does. */
 const avgPool: Emitter = {
   inputs: ['input'],
   attrs: [...WINDOW, 'count_include_pad'],
-  emit: ({ graph, attrs, input, shape }) =>
-    graph.op('AveragePool', [input('input').name], {
-      ...windows(attrs, shape.length - 2),
-      count_include_pad: Number(attrs.count_include_pad),
-    }),
+  emit(call) {
+    const { graph, attrs } = call;
+    const x = call.input('input');
+    const padding = perAxis('attribute', attrs.padding, 2, 0, 0).slice(1);
+    const counts = attrs.count_include_pad && padding.some((n) => n > 0);
+    const pads = graph.ints([0, 0, ...padding, 0, 0, ...padding]);
+    const wide = counts ? graph.op('Pad', [x.name, pads]) : x.name;
+    return graph.op('AveragePool', [wide], { ...windows(call, x, counts ? padding : []), count_include_pad: 0 });
+  },
 };
 
 const globalPool: Emitter = {
