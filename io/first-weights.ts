@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { FormatError, UsageError } from '../engine/errors.ts';
 import type { StateDict } from '../engine/nn/module.ts';
+import { nets } from '../nets/index.ts';
 import { differences } from '../train/overrides.ts';
 import type { Recipe } from '../train/recipes.ts';
 import type { Trainer } from '../train/trainer.ts';
 import { readWeights, type Weights } from './checkpoint.ts';
+import { resemblance } from './weights/fit.ts';
 
 /** Weights to start a run from, in place of those that its seed draws. */
 export interface FirstWeights extends Weights {
@@ -14,7 +16,7 @@ export interface FirstWeights extends Weights {
 }
 
 /**
- * Reads a file of weights for the network of a recipe.
+ * Reads a file of weights, of any format, for the network of a recipe.
  * @throws {FormatError} for a damaged file, or one of another network @throws {UsageError} when the file has changed
  */
 export async function readFirstWeights(
@@ -37,7 +39,8 @@ export async function readFirstWeights(
  * @throws {FormatError} naming the settings and tensors that do not fit
  */
 export async function startFrom(trainer: Trainer, { path, tensors, config }: FirstWeights): Promise<string[]> {
-  const { name: _, ...own } = trainer.recipe.net;
+  const { name, ...set } = trainer.recipe.net;
+  const own: Record<string, unknown> = { ...nets[name].defaults, ...set };
   const known = Object.fromEntries(Object.keys(config).map((key) => [key, own[key]]));
   const different = differences({ net: config }, { net: known });
   const { tensors: before, progress } = await trainer.state();
@@ -50,7 +53,8 @@ export async function startFrom(trainer: Trainer, { path, tensors, config }: Fir
     trainer.restore({ tensors: new Map([...kept, ...given]), progress });
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
-    throw new FormatError(`${path}: ${different ? `${different}. ` : ''}${error.message}`, { cause: error });
+    const what = `${different ? `${different}. ` : ''}${error.message}${await resemblance(tensors)}`;
+    throw new FormatError(`${path}: ${what}`, { cause: error });
   }
   const start = `starting from the weights in ${path}`;
   return different ? [`${start}, which were trained with other settings: ${different}`] : [start];

@@ -84,13 +84,19 @@ function checkedWeight(file: Bytes, value: unknown): Weight {
 }
 
 /** Shards lie beside the model.json: a name that leads elsewhere is not followed. */
-function shards(file: Bytes, names: readonly string[]): Uint8Array {
+function shards(file: Bytes, names: readonly string[]): Uint8Array<ArrayBuffer> {
   const parts = names.map((name) => {
-    if (!/^[\w.-]+$/.test(name) || /^\.+$/.test(name))
+    if (!/^[\w.-]*\w[\w.-]*$/.test(name))
       refuse(file, `a shard named ${JSON.stringify(name)}: expected a file beside it`);
-    const path = join(dirname(file.path), name);
-    using shard = new ByteFile(path);
+    using shard = new ByteFile(join(dirname(file.path), name));
     return shard.read(0, shard.size);
   });
-  return Buffer.concat(parts);
+  if (parts.length === 1) return parts[0];
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
