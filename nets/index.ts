@@ -1,3 +1,4 @@
+import { entry as bnInception } from './bn-inception.ts';
 import { entry as dbpn, entryS as dbpnS } from './dbpn.ts';
 import { entry as duf, entry16 as duf16, entry28 as duf28 } from './duf.ts';
 import { entry as easyflow } from './easyflow.ts';
@@ -15,6 +16,7 @@ import { vgg16Entry as vgg16, vgg19Entry as vgg19 } from './vgg.ts';
 
 /** Every network by its name. */
 export const nets: Readonly<Record<string, NetEntry>> = {
+  'bn-inception': bnInception,
   dbpn,
   'dbpn-s': dbpnS,
   duf,
