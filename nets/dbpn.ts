@@ -37,36 +37,37 @@ export interface DbpnSConfig {
 export const dbpnSDefaults: DbpnSConfig = { scale: 4, features: 256, width: 64 };
 
 /** Windows of the steps between the two sizes: kernel, stride, padding. */
-const windows = { 2: [6, 2, 2], 4: [8, 4, 2], 8: [12, 8, 2] } as const;
+export const windows = { 2: [6, 2, 2], 4: [8, 4, 2], 8: [12, 8, 2] } as const;
 const init = heNormal();
 const START = 0.25; // of all slopes
 
-/** A convolution and its PReLU. */
-class ConvBlock extends Module {
+/** A convolution and its PReLU; without one (`linear`) where features leave. */
+export class ConvBlock extends Module {
   readonly conv: Conv2d;
-  readonly act: PReLU;
+  readonly act: PReLU | undefined;
 
-  constructor(build: Build, from: number, to: number, [kernel, stride, padding]: readonly number[]) {
+  constructor(build: Build, from: number, to: number, [kernel, stride, padding]: readonly number[], linear = false) {
     super();
     this.conv = new Conv2d(build, { in: from, out: to, kernel: [kernel, kernel], stride, padding, init });
-    this.act = new PReLU(build, 1, START);
+    this.act = linear ? undefined : new PReLU(build, 1, START);
   }
   forward(x: Tensor): Tensor {
     using scope = x.engine.scope();
-    return scope.keep(this.act.forward(this.conv.forward(x)));
+    const y = this.conv.forward(x);
+    return scope.keep(this.act ? this.act.forward(y) : y);
   }
 }
 
 /** A transposed convolution and its PReLU. */
-class DeconvBlock extends Module {
+export class DeconvBlock extends Module {
   readonly deconv: ConvTranspose2d;
   readonly act: PReLU;
 
-  constructor(build: Build, width: number, [kernel, stride, padding]: readonly number[]) {
+  constructor(build: Build, from: number, to: number, [kernel, stride, padding]: readonly number[]) {
     super();
     this.deconv = new ConvTranspose2d(build, {
-      in: width,
-      out: width,
+      in: from,
+      out: to,
       kernel: [kernel, kernel],
       stride,
       padding,
@@ -107,9 +108,9 @@ export class UpUnit extends Module {
     super();
     const window = windows[scale];
     this.conv = bottleneck(build, width, maps);
-    this.up_conv1 = new DeconvBlock(build, width, window);
+    this.up_conv1 = new DeconvBlock(build, width, width, window);
     this.up_conv2 = new ConvBlock(build, width, width, window);
-    this.up_conv3 = new DeconvBlock(build, width, window);
+    this.up_conv3 = new DeconvBlock(build, width, width, window);
   }
   forward(x: Tensor): Tensor {
     using scope = x.engine.scope();
@@ -129,7 +130,7 @@ export class DownUnit extends Module {
     const window = windows[scale];
     this.conv = bottleneck(build, width, maps);
     this.down_conv1 = new ConvBlock(build, width, width, window);
-    this.down_conv2 = new DeconvBlock(build, width, window);
+    this.down_conv2 = new DeconvBlock(build, width, width, window);
     this.down_conv3 = new ConvBlock(build, width, width, window);
   }
   forward(x: Tensor): Tensor {
@@ -156,7 +157,7 @@ export class Dbpn extends Net {
   readonly spatialReach: number;
   readonly feat0: ConvBlock;
   readonly feat1: ConvBlock;
-  readonly output_conv: Conv2d;
+  readonly output_conv: ConvBlock;
   readonly #ups: readonly UpUnit[];
   readonly #downs: readonly DownUnit[];
 
@@ -180,7 +181,7 @@ export class Dbpn extends Net {
     this.#downs = Array.from({ length: stages - 1 }, (_, i) => new DownUnit(build, width, scale, i + 1));
     for (const [i, unit] of this.#ups.entries()) Object.assign(this, { [`up${i + 1}`]: unit });
     for (const [i, unit] of this.#downs.entries()) Object.assign(this, { [`down${i + 1}`]: unit });
-    this.output_conv = new Conv2d(build, { in: stages * width, out: channels, kernel: [3, 3], init });
+    this.output_conv = new ConvBlock(build, stages * width, channels, [3, 1, 1], true);
   }
 
   forward(x: Tensor): Tensor {
@@ -209,7 +210,7 @@ export class DbpnS extends Module {
   readonly up2: UpUnit;
   readonly down2: DownUnit;
   readonly up3: UpUnit;
-  readonly output: Conv2d;
+  readonly output: ConvBlock;
 
   /** @throws {UsageError} when the configuration makes no network */
   constructor(build: Build, given: Partial<DbpnSConfig> = {}) {
@@ -226,7 +227,7 @@ export class DbpnS extends Module {
     this.up2 = new UpUnit(build, width, scale);
     this.down2 = new DownUnit(build, width, scale);
     this.up3 = new UpUnit(build, width, scale);
-    this.output = new Conv2d(build, { in: 3 * width, out: width, kernel: [1, 1], init });
+    this.output = new ConvBlock(build, 3 * width, width, [1, 1, 0], true);
   }
 
   forward(x: Tensor): Tensor {

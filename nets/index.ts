@@ -7,6 +7,7 @@ import { entry as frvsr } from './frvsr.ts';
 import { entry as fstrn } from './fstrn.ts';
 import { entry as msrresnet } from './msrresnet.ts';
 import type { Net, NetEntry } from './net.ts';
+import { entry as rbpn } from './rbpn.ts';
 import { entry as rcan } from './rcan.ts';
 import { entry as esrganSlim } from './rdn-slim.ts';
 import { entry as srgan, discriminatorEntry as srganDiscriminator, srresnetEntry as srresnet } from './srgan.ts';
@@ -37,6 +38,7 @@ export const nets: Readonly<Record<string, NetEntry>> = {
   vespcn,
   vgg16,
   vgg19,
+  rbpn,
 };
 
 /** Those that enlarge pictures, which upscale, eval and train take. */
