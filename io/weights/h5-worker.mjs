@@ -70,12 +70,13 @@ function dataset({ file_id, path, metadata }, name, seen, limit) {
 parentPort.on('message', ({ bytes, limit }) => {
   try {
     const tensors = read(bytes, limit);
-    const sound = library.HEAPU8.length <= HEAP; // memory of WebAssembly grows and never shrinks: a large one ends here
-    parentPort.postMessage(
-      { tensors, sound },
-      tensors.map(({ values }) => values.buffer),
-    );
+    const buffers = tensors.map(({ values }) => values.buffer);
+    parentPort.postMessage({ tensors, sound: small() }, buffers);
   } catch (error) {
-    parentPort.postMessage({ why: error?.message || 'it is damaged or truncated', sound: false });
+    const broken = error instanceof WebAssembly.RuntimeError; // an abort or a wild access: nothing in the library holds now
+    parentPort.postMessage({ why: error?.message || 'it is damaged or truncated', sound: !broken && small() });
   }
 });
+
+/** Memory of WebAssembly grows and never shrinks: a large one ends with its thread. */
+const small = () => library.HEAPU8.length <= HEAP;

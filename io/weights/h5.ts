@@ -12,7 +12,8 @@ interface Dataset {
   readonly shape: number[];
   readonly values: Uint8Array<ArrayBuffer>;
 }
-type Answer = { tensors: Dataset[]; sound: boolean } | { why: string; sound: false };
+/** sound: whether the thread can read another file. */
+type Answer = { readonly sound: boolean } & ({ readonly tensors: Dataset[] } | { readonly why: string });
 
 /** Groups that hold a network's weights and are no part of their names: VSR-DUF's, Keras'. */
 const WRAPPERS = ['params', 'model_weights', 'layers'];
@@ -48,24 +49,33 @@ export async function readH5(file: Bytes): Promise<Map<string, FileTensor>> {
 async function ask(file: Bytes): Promise<Answer> {
   const worker = spare ?? new Worker(join(projectFolder, 'io/weights/h5-worker.mjs'));
   spare = undefined;
-  const bytes = file.read(0, file.size);
-  let timer: NodeJS.Timeout | undefined;
   worker.ref();
-  const answer = await new Promise<Answer>((resolve) => {
-    const fail = (why: string) => resolve({ why, sound: false });
-    const seconds = SECONDS + file.size / BYTES_PER_SECOND;
-    timer = setTimeout(() => fail(`it took more than ${Math.round(seconds)} s`), 1000 * seconds);
-    worker
-      .once('message', resolve)
-      .once('error', (error) => fail(error.message))
-      .once('exit', () => fail('it broke the library'));
-    worker.postMessage({ bytes, limit: 2 * file.size + 2 ** 26 }, [bytes.buffer]);
-  });
-  clearTimeout(timer);
-  worker.removeAllListeners().unref();
-  if (answer.sound && !spare) spare = worker;
+  const { answer, forget } = listen(worker, SECONDS + file.size / BYTES_PER_SECOND);
+  const bytes = file.read(0, file.size);
+  worker.postMessage({ bytes, limit: 2 * file.size + 2 ** 26 }, [bytes.buffer]);
+  const told = await answer;
+  forget();
+  worker.unref();
+  if (told.sound && !spare) spare = worker;
   else await worker.terminate();
-  return answer;
+  return told;
+}
+
+/** The first that happens: an answer, the end of the thread, the end of our patience. */
+function listen(worker: Worker, seconds: number): { answer: Promise<Answer>; forget: () => void } {
+  let forget = () => {};
+  const answer = new Promise<Answer>((resolve) => {
+    const fail = (why: string) => resolve({ why, sound: false });
+    const failed = ({ message }: Error) => fail(message);
+    const ended = () => fail('it broke the library');
+    const timer = setTimeout(() => fail(`it took more than ${Math.round(seconds)} s`), 1000 * seconds);
+    worker.on('message', resolve).on('error', failed).on('exit', ended);
+    forget = () => {
+      clearTimeout(timer);
+      worker.off('message', resolve).off('error', failed).off('exit', ended);
+    };
+  });
+  return { answer, forget };
 }
 
 function reverseEach(bytes: Uint8Array, item: number): void {
