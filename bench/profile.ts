@@ -2,8 +2,10 @@ import type { KernelTime } from '../engine/commands.ts';
 import type { Engine } from '../engine/engine.ts';
 import { LimitError, SubpixelError } from '../engine/errors.ts';
 import { Module, Noise } from '../engine/nn/module.ts';
+import { Random } from '../engine/random.ts';
 import { type Shape, size, type Tensor } from '../engine/tensor.ts';
-import { inputShape, macsFor, type Net } from '../nets/net.ts';
+import { nets } from '../nets/index.ts';
+import { inputShape, macsFor, Net } from '../nets/net.ts';
 import { checkRecipe, type Recipe } from '../train/recipes.ts';
 import { SyntheticSource } from '../train/synthetic.ts';
 import { buildNet, Trainer } from '../train/trainer.ts';
@@ -70,7 +72,7 @@ export interface Profile {
 /** What is done over and over, and who owns what of its memory. */
 interface Subject {
   readonly what: Profile['what'];
-  readonly net: Net;
+  readonly net: Module;
   readonly name: string;
   readonly shape: Shape;
   readonly passes: number;
@@ -127,8 +129,8 @@ export async function profileStep(
 }
 
 /**
- * One forward pass of a network as it is used: no tape, no dropout.
- * @param recipe names the network and its settings @param input (N, T, H, W) of low resolution
+ * One forward pass of a network as it is used: no tape, no dropout. Motion, where it wants some, is none.
+ * @param recipe names the network and its settings @param input (T, H, W) of what a network that enlarges takes
  * @throws {LimitError} when the adapter has no timestamps
  */
 export async function profileInference(
@@ -139,16 +141,16 @@ export async function profileInference(
 ): Promise<Profile> {
   return underRoof(engine, options, async (roof, tell) => {
     using log = new MemoryLog(engine);
-    const net = buildNet(engine, recipe, new Noise(recipe.seed));
+    const net = buildModule(engine, recipe);
     net.train(false);
-    const shape = inputShape(net, samples, ...(input ?? usualInput(engine, net)));
-    const values = noise(size(shape));
+    const shapes = inputShapes(engine, net, recipe.net.name, samples, input);
+    const values = shapes.map((shape, i) => (i === 0 ? noise(size(shape)) : new Float32Array(size(shape))));
     return await profile(engine, log, roof, tell, {
-      ...{ what: 'inference', net, name: recipe.net.name, shape, passes: 1, slots: () => [] },
+      ...{ what: 'inference', net, name: recipe.net.name, shape: shapes[0], passes: 1, slots: () => [] },
       async step() {
         using _scope = engine.scope();
-        const x = engine.tensor(shape, values);
-        const y = engine.during('forward', () => net.forward(x));
+        const inputs = shapes.map((shape, i) => engine.tensor(shape, values[i]));
+        const y = engine.during('forward', () => net.forward(...inputs));
         await y.read();
       },
       dispose: () => net.dispose(),
@@ -156,9 +158,28 @@ export async function profileInference(
   });
 }
 
-/** Frames and edges of low resolution that say something about a network in a second or two. */
-function usualInput(engine: Engine, { window }: Net): [number, number, number] {
-  return engine.caps.fallback ? [window, 48, 48] : [window, 180, 320];
+/** Any network, whether it enlarges or not. */
+function buildModule(engine: Engine, { net: { name, ...config }, seed }: Pick<Recipe, 'net' | 'seed'>): Module {
+  return nets[name].create({ engine, random: new Random(seed), noise: new Noise(seed) }, config);
+}
+
+function inputShapes(
+  engine: Engine,
+  net: Module,
+  name: string,
+  samples: number,
+  input?: readonly [number, number, number],
+): readonly Shape[] {
+  if (!(net instanceof Net)) return nets[name].usual ?? [];
+  const [frames, h, w] = input ?? usualInput(engine, net);
+  const motion = net.motion === 'none' ? [] : [[samples, 2, frames - 1, h, w]];
+  return [inputShape(net, samples, frames, h, w), ...motion];
+}
+
+/** Frames and edges of low resolution, or of an enlarged picture, that say something about a network in seconds. */
+function usualInput(engine: Engine, { window, form }: Net): [number, number, number] {
+  const frames = form === 'recurrent' ? 2 : window; // the first frame has nothing to look back to
+  return engine.caps.fallback ? [frames, 48, 48] : [frames, 180, 320];
 }
 
 /** The roof before and after some work: whichever is higher, as others may have had their share of the machine. */

@@ -1,10 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type Clip, openClip } from '../io/clip.ts';
+import { type Clip, openClip, picturesIn } from '../io/clip.ts';
+import { imageSize } from '../io/image.ts';
 import { toPlanes } from '../train/colour.ts';
 import { DEGRADATIONS, type Degradation } from '../train/degrade.ts';
 import { type ClipEvaluation, type EvaluateOptions, evaluateClip } from '../train/evaluate.ts';
 import type { InferOptions } from '../train/infer.ts';
-import { DEFAULT_PROTOCOL, type Picture, PROTOCOLS, type Protocol } from '../train/metrics.ts';
+import { DEFAULT_PROTOCOL, type Picture, PROTOCOLS, type Protocol, QUANTISE } from '../train/metrics.ts';
 import {
   bytes,
   type CommonOptions,
@@ -17,13 +18,14 @@ import {
   table,
   wholeNumber,
 } from './common.ts';
-import { loadNet, netEntry, refuseOtherScale } from './net.ts';
+import { type LoadedNet, loadNet, netEntry } from './net.ts';
 import { startProgress } from './progress.ts';
 
 interface Options extends CommonOptions {
   readonly weights?: string;
-  readonly scale: number;
-  readonly degradation: Degradation;
+  readonly scale?: number;
+  readonly degradation?: Degradation;
+  readonly pictures?: boolean;
   readonly protocol?: string;
   readonly crop?: number;
   readonly channel?: Protocol['channel'];
@@ -41,41 +43,52 @@ export function register(program: Command): void {
   const command = program
     .command('eval <net> <clips...>')
     .description('PSNR and SSIM of a network, or of "bicubic", on clips (files or folders of pictures)')
-    .option('--weights <file>', 'weights.safetensors of a training run')
-    .option('--scale <factor>', 'how much smaller the low resolution is', wholeNumber(2), 4)
-    .addOption(
-      new Option('--degradation <kind>', 'how low resolution is made').choices(DEGRADATIONS).default('bicubic'),
+    .option('--weights <file>', 'weights of the network, of a training run or published ones')
+    .option(
+      '--scale <factor>',
+      "how much smaller the low resolution is (default: the network's own, else 4)",
+      wholeNumber(2),
     )
+    .addOption(
+      new Option(
+        '--degradation <kind>',
+        "how low resolution is made (default: as in the network's training, else bicubic)",
+      ).choices(DEGRADATIONS),
+    )
+    .option('--pictures', 'each picture of a folder is a clip of its own, as where their sizes differ')
     .option('--protocol <name>', `what follows, as in a paper: ${Object.keys(PROTOCOLS).join(', ')}`)
     .option('--crop <pixels>', 'border left out of the comparison (default: 8)', wholeNumber(0))
     .addOption(new Option('--channel <channel>', 'what is compared (default: y)').choices(['y', 'rgb']))
     .addOption(
-      new Option('--quantise <how>', 'the result to 8 bits (default: round)').choices(['round', 'truncate', 'none']),
+      new Option('--quantise <how>', 'the result to 8 bits (default: round); clip limits it only').choices(QUANTISE),
     )
     .addOption(new Option('--ssim <variant>', 'its window (default: matlab)').choices(['matlab', 'skimage', 'pytorch']))
     .option('--skip <frames>', 'frames left out at each end, or at the head,tail (default: 0)', skipPair)
     .option('--frames <count>', 'only the first frames of each clip', wholeNumber(1))
     .option('--memory <size>', 'most device memory in use, such as 2GB', bytes)
-    .option('--tile <pixels>', 'edge of a tile in low resolution (default: what fits)', wholeNumber(1))
-    .option('--window <frames>', 'frames that the network sees at once (default: as in its training)', wholeNumber(1))
-    .option('--keep <frames>', 'centre frames taken from each window', wholeNumber(1))
+    .option('--tile <pixels>', "edge of a tile of the network's input (default: what fits)", wholeNumber(1))
+    .option('--window <frames>', 'frames that fstrn sees at once (default: as in its training)', wholeNumber(1))
+    .option('--keep <frames>', 'centre frames that fstrn makes of each window', wholeNumber(1))
     .action(run);
   shared(command, {
     json: true,
     examples: [
       'subpixel eval bicubic --scale 4 --crop 8 --channel y clips/*.mkv',
       'subpixel eval fstrn --weights run/weights.safetensors --frames 20 city.mp4 calendar/',
+      'subpixel eval vdsr --weights model_epoch_50.pth --scale 3 --protocol vdsr --pictures Set5/',
     ],
   });
 }
 
 async function run(name: string, paths: string[], options: Options): Promise<void> {
-  const { scale, degradation } = options;
-  const protocol = protocolOf(options);
-  const clips: Clip[] = [];
   if (name !== 'bicubic') netEntry(name, ['bicubic']);
-  for (const path of paths) clips.push(await openClip(path)); // all of them, before any work
+  if (options.protocol !== undefined) lookUp('protocol', options.protocol, PROTOCOLS);
+  const clips: Clip[] = [];
+  for (const path of paths) clips.push(...(await clipsAt(path, options.pictures))); // all of them, before any work
   const judged = name === 'bicubic' ? undefined : await openNet(name, options);
+  const scale = options.scale ?? judged?.net.config.scale ?? 4;
+  const degradation = options.degradation ?? judged?.degradation ?? 'bicubic';
+  const protocol = protocolOf(options, scale);
   const results: { name: string; result: ClipEvaluation }[] = [];
   for (const clip of clips) {
     const total = Math.min(clip.frameCount ?? Number.POSITIVE_INFINITY, options.frames ?? Number.POSITIVE_INFINITY);
@@ -92,22 +105,34 @@ async function run(name: string, paths: string[], options: Options): Promise<voi
       progress.stop();
     }
   }
-  const summary = summarise(name, options, protocol, results);
+  const made = { scale, degradation, weights: options.weights };
+  const summary = summarise(name, made, protocol, results);
   report(options, summary, () => text(name, summary));
 }
 
-async function openNet(name: string, options: Options): Promise<NonNullable<EvaluateOptions['net']>> {
-  const { weights, seed, memory, tile, keep } = options;
-  if (weights === undefined) note(`${name}: no --weights, so these are the first weights of seed ${seed}`);
-  const engine = await openEngine(options.device);
-  const { net, window } = await loadNet(engine, name, { weights, seed });
-  refuseOtherScale(net, options.scale);
-  const infer: InferOptions = { window: options.window ?? window, memoryBytes: memory, tile, keep };
-  return { engine, net, infer };
+/** A folder of pictures is a clip, or as many as there are pictures. */
+async function clipsAt(path: string, apart = false): Promise<Clip[]> {
+  const clip = await openClip(path);
+  if (clip.kind !== 'folder') return [clip];
+  const files = await picturesIn(path);
+  const sizes = await Promise.all(files.map(imageSize));
+  const mixed = sizes.some(({ width, height }) => width !== clip.width || height !== clip.height);
+  return apart || mixed ? Promise.all(files.map(openClip)) : [clip];
 }
 
-function protocolOf(options: Options): Protocol {
-  const base = options.protocol === undefined ? DEFAULT_PROTOCOL : lookUp('protocol', options.protocol, PROTOCOLS);
+type Judged = NonNullable<EvaluateOptions['net']> & Pick<LoadedNet, 'degradation'>;
+
+async function openNet(name: string, options: Options): Promise<Judged> {
+  const { weights, seed, scale, memory, tile, keep } = options;
+  if (weights === undefined) note(`${name}: no --weights, so these are the first weights of seed ${seed}`);
+  const engine = await openEngine(options.device);
+  const { net, window, degradation } = await loadNet(engine, name, { weights, seed, scale });
+  const infer: InferOptions = { window: options.window ?? window, memoryBytes: memory, tile, keep };
+  return { engine, net, infer, degradation };
+}
+
+function protocolOf(options: Options, scale: number): Protocol {
+  const base = options.protocol === undefined ? DEFAULT_PROTOCOL : PROTOCOLS[options.protocol](scale);
   const { crop, skip, channel, quantise, ssim } = options;
   return {
     channel: channel ?? base.channel,
@@ -116,6 +141,7 @@ function protocolOf(options: Options): Protocol {
     skipTail: skip?.[1] ?? base.skipTail,
     quantise: quantise ?? base.quantise,
     ssimVariant: ssim ?? base.ssimVariant,
+    lowResolution: base.lowResolution,
   };
 }
 
@@ -130,7 +156,7 @@ async function* frames(clip: Clip, { channel }: Protocol, count: number | undefi
 
 function summarise(
   name: string,
-  { scale, degradation, weights }: Options,
+  { weights, ...made }: { scale: number; degradation: Degradation; weights?: string },
   protocol: Protocol,
   results: readonly { name: string; result: ClipEvaluation }[],
 ) {
@@ -148,7 +174,7 @@ function summarise(
   return {
     net: name,
     weights: weights ?? null,
-    protocol: described({ scale, degradation }, protocol),
+    protocol: described(made, protocol),
     clips,
     mean: { psnr: mean((c) => c.psnr), ssim: mean((c) => c.ssim), ...beside },
   };
@@ -157,9 +183,10 @@ function summarise(
 /** In the words of the command line. */
 function described(made: { scale: number; degradation: Degradation }, protocol: Protocol) {
   const { border, channel, quantise, ssimVariant, skipHead, skipTail } = protocol;
+  const lowResolution = { round: '8 bit', passes: '8 bit after each pass', none: 'exact' }[protocol.lowResolution];
   const crop = border.every((n) => n === border[0]) ? border[0] : border;
   const skip = [skipHead, skipTail];
-  return { ...made, lowResolution: '8 bit', channel, luma: 'BT.601', crop, quantise, ssim: ssimVariant, skip };
+  return { ...made, lowResolution, channel, luma: 'BT.601', crop, quantise, ssim: ssimVariant, skip };
 }
 
 function text(name: string, { protocol, clips, mean }: ReturnType<typeof summarise>): string {

@@ -1,11 +1,12 @@
 import type { Engine } from '../engine/engine.ts';
 import { FormatError, UsageError } from '../engine/errors.ts';
-import { Noise } from '../engine/nn/module.ts';
+import { type Module, Noise } from '../engine/nn/module.ts';
 import { Random } from '../engine/random.ts';
-import { readWeights, refuseMisfit } from '../io/checkpoint.ts';
+import { readWeights, refuseMisfit, type Weights } from '../io/checkpoint.ts';
 import { StillRandom } from '../io/weights/fit.ts';
-import { srNets } from '../nets/index.ts';
+import { nets, srNets } from '../nets/index.ts';
 import type { Net, NetEntry } from '../nets/net.ts';
+import { DEGRADATIONS, type Degradation } from '../train/degrade.ts';
 import { recipes } from '../train/recipes.ts';
 import { lookUp } from './common.ts';
 
@@ -28,16 +29,48 @@ export function netEntry(name: string, others: readonly string[] = []): NetEntry
   return lookUp('network', name, srNets, others);
 }
 
+/** Any network, for commands that know of nothing but its inputs. @throws {UsageError} that lists what there is */
+export function anyEntry(name: string): NetEntry {
+  return Object.hasOwn(nets, name) ? nets[name] : netEntry(name, Object.keys(nets));
+}
+
 /** @throws {UsageError} when the user asks for a scale that the network does not have */
 export function refuseOtherScale({ config }: Net, scale: number): void {
   if (config.scale !== scale) throw new UsageError(`--scale ${scale}: this network enlarges ${config.scale} times`);
 }
 
-/** A network to be used, and how many frames it is used on. */
+/** A network to be used, and what it was trained on. */
 export interface LoadedNet {
   readonly net: Net;
-  /** As many as it was trained on where the weights say so, else as in the paper. */
-  readonly window: number;
+  /** Frames at once where the form is `clip`: as many as it was trained on where the weights say so, else as in the paper. */
+  readonly window?: number;
+  readonly degradation: Degradation;
+}
+
+/**
+ * Builds a network that enlarges, for inference; one that takes enlarged pictures for the given scale.
+ * @throws {FormatError} when the file holds another network, or tensors that do not fit
+ * @throws {UsageError} when the network does not have that scale
+ */
+export async function loadNet(
+  engine: Engine,
+  name: string,
+  options: NetOptions & { readonly scale?: number },
+): Promise<LoadedNet> {
+  const entry = netEntry(name);
+  const { scale } = options;
+  let { net, weights } = await loadModule(engine, name, entry, options);
+  if (scale !== undefined && net.enlarged && net.config.scale !== scale) {
+    net.dispose();
+    ({ net, weights } = await loadModule(engine, name, entry, { ...options, config: { ...options.config, scale } }));
+  }
+  if (scale !== undefined) refuseOtherScale(net, scale);
+  const made = weights?.degradation ?? recipes[name]?.data.degradation;
+  return {
+    net,
+    window: net.form === 'clip' ? (weights?.frames ?? net.window) : undefined,
+    degradation: DEGRADATIONS.find((kind) => kind === made) ?? 'bicubic',
+  };
 }
 
 /**
@@ -45,15 +78,19 @@ export interface LoadedNet {
  * that training starts from.
  * @throws {FormatError} when the file holds another network, or tensors that do not fit
  */
-export async function loadNet(engine: Engine, name: string, options: NetOptions): Promise<LoadedNet> {
-  const entry = netEntry(name);
+export async function loadModule<M extends Module>(
+  engine: Engine,
+  name: string,
+  entry: NetEntry<M>,
+  options: NetOptions,
+): Promise<{ net: M; weights?: Weights }> {
   const weights = options.weights === undefined ? undefined : await readWeights(options.weights, name);
   const config = { ...weights?.config, ...options.config };
   const unknown = Object.keys(config).find((key) => !Object.hasOwn(entry.defaults, key));
   if (unknown) {
     throw new UsageError(`${name} has no setting ${unknown}; there are: ${Object.keys(entry.defaults).join(', ')}`);
   }
-  if (weights) await refuseMisfit(options.weights as string, name, { ...weights, config });
+  if (weights) await refuseMisfit(options.weights as string, name, weights, options.config);
   const random = weights ? new StillRandom() : new Random(options.seed);
   const net = entry.create({ engine, random, noise: new Noise(options.seed) }, config);
   try {
@@ -63,5 +100,5 @@ export async function loadNet(engine: Engine, name: string, options: NetOptions)
     throw error instanceof FormatError ? new FormatError(`${options.weights}: ${error.message}`) : error;
   }
   net.train(false);
-  return { net, window: weights?.frames ?? net.window };
+  return { net, weights };
 }

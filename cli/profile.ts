@@ -13,7 +13,7 @@ import { profilePage } from '../bench/profile-page.ts';
 import { chromeTrace } from '../bench/trace.ts';
 import { UsageError } from '../engine/errors.ts';
 import { writeFileAtomic } from '../io/atomic.ts';
-import { nets } from '../nets/index.ts';
+import { nets, srNets } from '../nets/index.ts';
 import { nearest } from '../train/near.ts';
 import { override } from '../train/overrides.ts';
 import { type Recipe, recipeOrNet, recipes } from '../train/recipes.ts';
@@ -37,11 +37,12 @@ export function register(program: Command): void {
     .summary('time, rates and memory of every kernel in a step')
     .description(
       'Times every kernel of one training step of a recipe or network, or with --inference of one forward pass, on the ' +
-        "device's own clock: rates, share of the roofline, and device memory with its peak explained by tensor.",
+        "device's own clock: rates, share of the roofline, and device memory with its peak explained by tensor. " +
+        'Networks that do not enlarge (discriminators, features, recognition, flow) have the forward pass alone.',
     )
     .option('--batch <samples>', "samples in a pass (default: the recipe's own; with --inference 1)", wholeNumber(1))
     .option('--inference', 'profile the network as it is used: one forward pass, no dropout')
-    .option('--input <TxHxW>', 'with --inference: frames, height and width of the input', input)
+    .option('--input <TxHxW>', 'with --inference: frames, height and width that a network enlarges', input)
     .addOption(new Option('--by <what>', 'put rows together by').choices([...GROUPINGS]).default('kernel'))
     .option('--set <key=value>', 'another setting of the recipe', (text, all: string[]) => [...all, text], [])
     .option('--trace <file>', 'write a trace for ui.perfetto.dev: kernels and live bytes')
@@ -68,6 +69,9 @@ async function run(name: string, options: Options): Promise<void> {
     throw new UsageError(
       '--input goes with --inference; the input of a training step is set by data.crop and data.frames',
     );
+  }
+  if (!options.inference && !Object.hasOwn(srNets, known.net.name)) {
+    throw new UsageError(`${name} enlarges nothing and has no training of its own here: add --inference`);
   }
   const recipe = override({ ...known, seed: options.seed }, options.set);
   const profile = await measured(recipe, options);

@@ -9,7 +9,7 @@ import { optionsLike, type VideoWriterOptions } from '../io/video-writer.ts';
 import { type RawFrame, type Upscaler, upscaleFrames } from '../train/upscale.ts';
 import { counted } from '../train/words.ts';
 import { bytes, type CommonOptions, interruptible, openEngine, report, shared, wholeNumber } from './common.ts';
-import { loadNet, netEntry, refuseOtherScale } from './net.ts';
+import { loadNet, netEntry } from './net.ts';
 import { startProgress } from './progress.ts';
 
 interface Options extends CommonOptions {
@@ -21,6 +21,7 @@ interface Options extends CommonOptions {
   readonly memory?: number;
   readonly keep?: number;
   readonly window?: number;
+  readonly cuts: boolean;
   readonly start?: number;
   readonly frames?: number;
   readonly fps?: Rational;
@@ -34,12 +35,17 @@ export function register(program: Command): void {
     .description('enlarge a video, a picture or a folder of frames; keeps frame rate, colour tags and audio')
     .requiredOption('-o, --output <path>', 'a name with the ending of a video or picture, or a folder')
     .option('--net <name>', 'a network, or bicubic', 'fstrn')
-    .option('--weights <file>', 'weights.safetensors of a training run')
+    .option('--weights <file>', 'weights of the network, of a training run or published ones')
     .option('--scale <factor>', "how many times larger (default: the network's own, else 4)", wholeNumber(1))
     .option('--memory <size>', 'most device memory in use', bytes, bytes('2GB'))
-    .option('--tile <pixels>', 'edge of a tile in low resolution (default: what fits the memory)', wholeNumber(1))
-    .option('--window <frames>', 'frames that the network sees at once (default: as in its training)', wholeNumber(1))
-    .option('--keep <frames>', 'centre frames taken from each window: 1 is best, more is faster', wholeNumber(1), 1)
+    .option('--tile <pixels>', "edge of a tile of the network's input (default: what fits the memory)", wholeNumber(1))
+    .option('--window <frames>', 'frames that fstrn sees at once (default: as in its training)', wholeNumber(1))
+    .option(
+      '--keep <frames>',
+      'centre frames that fstrn makes of each window: 1 is best, more is faster',
+      wholeNumber(1),
+    )
+    .option('--no-cuts', 'let networks that remember the frame before, as frvsr, go on across cuts')
     .option('--start <frame>', 'first frame, from 0', wholeNumber(0))
     .option('--frames <count>', 'only so many frames', wholeNumber(1))
     .option('--fps <rate>', 'of a video made of pictures, such as 25 or 24000/1001 (default: 25)', frameRate)
@@ -62,8 +68,8 @@ async function run(input: string, options: Options): Promise<void> {
     netEntry(name, ['bicubic']);
     if (options.weights === undefined) {
       throw new UsageError(
-        `${name} needs --weights: the weights.safetensors that "subpixel train ${name}" writes into its run folder. ` +
-          '--net bicubic enlarges without any',
+        `${name} needs --weights: published ones, or the weights.safetensors that "subpixel train ${name}" writes into ` +
+          'its run folder. --net bicubic enlarges without any',
       );
     }
   }
@@ -77,7 +83,6 @@ async function run(input: string, options: Options): Promise<void> {
     throw new UsageError(`${output}: a picture holds one frame: name a video or a folder, or add --frames 1`);
   }
   const upscaler = name === 'bicubic' ? undefined : await openNet(name, options);
-  if (upscaler && options.scale !== undefined) refuseOtherScale(upscaler.net, options.scale);
   const scale = upscaler?.net.config.scale ?? options.scale ?? 4;
   const [width, height] = [clip.width * scale, clip.height * scale];
 
@@ -106,10 +111,10 @@ async function run(input: string, options: Options): Promise<void> {
 }
 
 async function openNet(name: string, options: Options): Promise<Upscaler> {
-  const { weights, seed, memory, tile, keep } = options;
+  const { weights, seed, scale, memory, tile, keep, cuts } = options;
   const engine = await openEngine(options.device);
-  const { net, window } = await loadNet(engine, name, { weights, seed });
-  return { engine, net, infer: { window: options.window ?? window, memoryBytes: memory, tile, keep } };
+  const { net, window } = await loadNet(engine, name, { weights, seed, scale });
+  return { engine, net, infer: { window: options.window ?? window, memoryBytes: memory, tile, keep, cuts } };
 }
 
 async function pump(frames: AsyncIterable<RawFrame>, sink: FrameSink, clip: Clip, options: Options): Promise<number> {

@@ -82,8 +82,9 @@ export interface Weights {
   readonly tensors: StateDict;
   /** Settings of the network. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Frames in the samples that it was trained on. */
+  /** Frames in the samples that it was trained on, and how their low resolution was made. */
   readonly frames?: number;
+  readonly degradation?: string;
 }
 
 /**
@@ -101,6 +102,7 @@ export async function readWeights(path: string, net: string): Promise<Weights> {
   return {
     ...ownOf(path, file, net),
     frames: Number.isSafeInteger(frames) && frames > 0 ? frames : undefined,
+    degradation: metadata.degradation,
   };
 }
 

@@ -2,7 +2,7 @@ import type { Engine } from '../engine/engine.ts';
 import { ShapeError } from '../engine/errors.ts';
 import type { Net } from '../nets/net.ts';
 import { lumaOfPlanes, toBytes } from './colour.ts';
-import { bicubicUpscale, type Degradation, degrade, type Planes } from './degrade.ts';
+import { bicubicUpscale, type Degradation, degrade, degradeBytes, type Planes } from './degrade.ts';
 import { type InferOptions, superResolve } from './infer.ts';
 import { type ClipScore, clipScore, compareFrame, type FrameScore, type Picture, type Protocol } from './metrics.ts';
 
@@ -24,8 +24,8 @@ export interface ClipEvaluation {
 }
 
 /**
- * Makes low resolution of a clip, rounds it to 8 bits as a file would, super-resolves it and compares, frame by frame, so
- * that clips may be streams. Frames are first cut to a multiple of the scale, at the right and at the bottom.
+ * Makes low resolution of a clip, rounds it as the protocol says, super-resolves it and compares, frame by frame, so that
+ * clips may be streams. Frames are first cut to a multiple of the scale, at the right and at the bottom.
  * @param frames values 0..255, planes of Y or of R, G, B
  * @throws {ShapeError} when frames are too small, or do not have the channels that the network or the protocol needs
  * @throws {UsageError} when the protocol leaves no frame
@@ -34,13 +34,12 @@ export async function evaluateClip(
   frames: Iterable<Picture> | AsyncIterable<Picture>,
   options: EvaluateOptions,
 ): Promise<ClipEvaluation> {
-  const { scale, degradation, protocol, net } = options;
+  const { scale, protocol, net } = options;
   const waiting: { hr: Picture; lr: Planes }[] = [];
   const lowFrames = async function* () {
     for await (const frame of frames) {
       const hr = cutToMultiple(frame, scale);
-      const { width, height, data } = degrade(hr.data, hr.width, hr.height, degradation, scale);
-      const lr = { width, height, data: Float32Array.from(toBytes(data)) };
+      const lr = lowResolution(hr, options);
       waiting.push({ hr, lr });
       yield net ? networkInput(lr, net.net.config.channels) : lr;
     }
@@ -58,6 +57,12 @@ export async function evaluateClip(
   }
   const { width, height } = size;
   return { width, height, bicubic: clipScore(bicubic, protocol), net: net && clipScore(ours, protocol) };
+}
+
+function lowResolution({ data, width, height }: Picture, { degradation, scale, protocol }: EvaluateOptions): Planes {
+  if (protocol.lowResolution === 'passes' && degradation === 'bicubic') return degradeBytes(data, width, height, scale);
+  const low = degrade(data, width, height, degradation, scale);
+  return protocol.lowResolution === 'none' ? low : { ...low, data: Float32Array.from(toBytes(low.data)) };
 }
 
 /** What a network takes of a low-resolution frame, in 0..1: its own Y, the Y of its RGB, or its RGB. */

@@ -35,10 +35,15 @@ export interface Protocol {
   /** Frames left out at both ends. */
   readonly skipHead: number;
   readonly skipTail: number;
-  /** What happens to the result before it is compared: rounded or truncated to 0..255, or taken as it is, unclipped. */
-  readonly quantise: 'round' | 'truncate' | 'none';
+  /** What happens to the result before it is compared: rounded or truncated to 0..255, clipped only, or nothing at all. */
+  readonly quantise: Quantise;
   readonly ssimVariant: SsimVariant;
+  /** Low resolution is rounded to 8 bits, after each pass of the resize as MATLAB does (`passes`), or not. */
+  readonly lowResolution: 'round' | 'passes' | 'none';
 }
+
+export const QUANTISE = ['round', 'truncate', 'clip', 'none'] as const;
+export type Quantise = (typeof QUANTISE)[number];
 
 /** Y, 8 pixels cropped, all frames, 8-bit results: the tables of DUF and most after it. */
 export const DEFAULT_PROTOCOL: Protocol = {
@@ -48,16 +53,34 @@ export const DEFAULT_PROTOCOL: Protocol = {
   skipTail: 0,
   quantise: 'round',
   ssimVariant: 'matlab',
+  lowResolution: 'round',
 };
 
-/** The protocols of well-known papers and codes, by name. */
-export const PROTOCOLS: Record<string, Protocol> = {
-  duf: DEFAULT_PROTOCOL,
-  'duf-code': { ...DEFAULT_PROTOCOL, skipHead: 2, skipTail: 2, quantise: 'truncate' },
-  fstrn: { ...DEFAULT_PROTOCOL, border: [0, 0, 0, 0], quantise: 'none', ssimVariant: 'skimage' },
-  spmc: { ...DEFAULT_PROTOCOL, border: [0, 0, 0, 0], skipHead: 15, skipTail: 15, quantise: 'truncate' },
-  pfnl: { ...DEFAULT_PROTOCOL, border: [0, 0, 0, 0] },
-  iseebetter: { ...DEFAULT_PROTOCOL, channel: 'rgb', border: [5, 4, 4, 5], quantise: 'none' },
+const bordered = (pixels: number, rest: Partial<Protocol> = {}): Protocol => ({
+  ...DEFAULT_PROTOCOL,
+  border: [pixels, pixels, pixels, pixels],
+  ...rest,
+});
+
+/**
+ * The protocols of well-known papers and codes, by name, for a scale: those for pictures leave out as many pixels.
+ * - vdsr: its public code's; nothing is rounded anywhere, and MATLAB's double precision is float64 here up to single results.
+ * - rcan: its public LR pictures and scores; srgan: 4 pixels at x4.
+ * - duf: the paper's tables; duf-code: the function in its repository. spmc: the 16th of 31 frames.
+ * - rbpn: the paper's, which leaves out frames that its variant of past frames cannot make; iseebetter: the test script of both.
+ */
+export const PROTOCOLS: Readonly<Record<string, (scale: number) => Protocol>> = {
+  vdsr: (scale) => bordered(scale, { quantise: 'clip', lowResolution: 'none' }),
+  srgan: (scale) => bordered(scale),
+  rcan: (scale) => bordered(scale, { lowResolution: 'passes' }),
+  duf: () => DEFAULT_PROTOCOL,
+  'duf-code': () => ({ ...DEFAULT_PROTOCOL, skipHead: 2, skipTail: 2, quantise: 'truncate' }),
+  fstrn: () => bordered(0, { quantise: 'none', ssimVariant: 'skimage' }),
+  spmc: () => bordered(0, { skipHead: 15, skipTail: 15, quantise: 'truncate' }),
+  frvsr: () => bordered(0),
+  pfnl: () => bordered(0),
+  rbpn: () => bordered(8, { skipHead: 6, skipTail: 3 }),
+  iseebetter: () => ({ ...DEFAULT_PROTOCOL, channel: 'rgb', border: [5, 4, 4, 5], quantise: 'none' }),
 };
 
 export interface FrameScore {
@@ -200,6 +223,7 @@ function quantised(data: Values, how: Protocol['quantise']): Values {
   if (data instanceof Uint8Array) return data;
   if (!data.every(Number.isFinite)) throw new NotFiniteError('a frame to compare holds values that are not finite');
   if (how === 'none') return data;
+  if (how === 'clip') return data.map((v: number) => Math.min(Math.max(v, 0), 255));
   return how === 'round'
     ? toBytes(data)
     : Uint8Array.from(data, (v: number) => Math.min(Math.max(Math.trunc(v), 0), 255));

@@ -1,15 +1,28 @@
 import { UsageError } from '../engine/errors.ts';
-import { srNets } from '../nets/index.ts';
+import { nets } from '../nets/index.ts';
 import { nearest } from './near.ts';
 import { type Recipe, recipe } from './recipe.ts';
+import { b123t } from './recipes/b123t.ts';
+import { dbpn } from './recipes/dbpn.ts';
+import { duf } from './recipes/duf.ts';
+import { esrgan } from './recipes/esrgan.ts';
+import { frvsr } from './recipes/frvsr.ts';
 import { fstrn, fstrnSmall } from './recipes/fstrn.ts';
+import { msrresnet } from './recipes/msrresnet.ts';
+import { rbpn } from './recipes/rbpn.ts';
+import { rcan } from './recipes/rcan.ts';
+import { spmc } from './recipes/spmc.ts';
+import { srresnet } from './recipes/srresnet.ts';
 import { vdsr } from './recipes/vdsr.ts';
+import { vespcn } from './recipes/vespcn.ts';
 
 export { checkRecipe, type Recipe } from './recipe.ts';
 
 /** How networks are trained, by name: as their papers did, in so far as one loss between result and truth can. */
 export const recipes: Readonly<Record<string, Recipe>> = Object.fromEntries(
-  [fstrn, fstrnSmall, vdsr].map((one) => [one.name, one]),
+  [...[fstrn, fstrnSmall, vdsr, srresnet, msrresnet, esrgan, rcan, dbpn], ...[vespcn, spmc, b123t, frvsr, duf, rbpn]]
+    .filter((one) => Object.hasOwn(nets, one.net.name))
+    .map((one) => [one.name, one]),
 );
 
 /** @throws {UsageError} that lists the names */
@@ -18,8 +31,8 @@ export function recipeNamed(name: string): Recipe {
   throw new UsageError(`no recipe is called ${name}${nearest(name, Object.keys(recipes))}`);
 }
 
-/** A recipe by its name, or a common training of a network that has none. Undefined where neither exists. */
+/** A recipe by its name, or what most have in common for a network that has none. Undefined where neither exists. */
 export function recipeOrNet(name: string): Recipe | undefined {
   if (Object.hasOwn(recipes, name)) return recipes[name];
-  return Object.hasOwn(srNets, name) ? recipe({ name, iterations: 100_000, net: { name } }) : undefined;
+  return Object.hasOwn(nets, name) ? recipe({ name, iterations: 100_000, net: { name } }) : undefined;
 }

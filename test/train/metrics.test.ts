@@ -116,7 +116,7 @@ describe('protocols', () => {
     const plane = picture(noise(W * H));
     expect(() => compareFrame(plane, picture(plane.data.with(3, Number.NaN)), whole)).toThrow(NotFiniteError);
     expect(() => compareFrame(plane, { width: 1, height: 1, data: new Uint8Array(1) }, whole)).toThrow(ShapeError);
-    expect(() => compareFrame(plane, plane, PROTOCOLS.iseebetter)).toThrow('expected RGB planes');
+    expect(() => compareFrame(plane, plane, PROTOCOLS.iseebetter(4))).toThrow('expected RGB planes');
     expect(() => compareFrame(plane, plane, DEFAULT_PROTOCOL)).toThrow('nothing left');
   });
 });

@@ -1,0 +1,12 @@
+import { recipe } from '../recipe.ts';
+
+/** The public code of PFNL; 0.01 times the loss of its motion net follows. */
+export const b123t = recipe({
+  name: 'b123t',
+  iterations: 150_000,
+  net: { name: 'b123t' },
+  data: { frames: 5, crop: 30 * 4, margin: 8, batch: 16, degradation: 'duf' },
+  loss: { name: 'charbonnier', eps: 1e-3, frames: 'centre' },
+  optimizer: { lr: 1e-3 },
+  schedule: { name: 'polynomial', last: 1e-4, power: 0.9, period: 120_000 },
+});
