@@ -10,6 +10,7 @@ import type { Net, NetEntry } from './net.ts';
 import { entry as rbpn } from './rbpn.ts';
 import { entry as rcan } from './rcan.ts';
 import { entry as esrganSlim } from './rdn-slim.ts';
+import { entry as spmc } from './spmc.ts';
 import { entry as srgan, discriminatorEntry as srganDiscriminator, srresnetEntry as srresnet } from './srgan.ts';
 import { entry as vdsr } from './vdsr.ts';
 import { entry as vespcn } from './vespcn.ts';
@@ -34,6 +35,7 @@ export const nets: Readonly<Record<string, NetEntry>> = {
   srgan,
   'srgan-discriminator': srganDiscriminator,
   srresnet,
+  spmc,
   vdsr,
   vespcn,
   vgg16,
