@@ -11,6 +11,7 @@ const RESIDUAL = false;   // added to the result
 const LEAK = 1.0;         // slope below zero of the activation after that: 1 none, 0 ReLU
 const SLOPES = 0u;        // PReLU of x as it is loaded: 0 none, 1 a slope per channel, 2 one for all
 const R = 1u;             // pixel shuffle of the result: (phase, channel) of R·R phases to R x R pixels
+const LEAD = 0u;          // phase p of a shuffle reads x from (p + LEAD) / R further on, rows and columns alike
 const WORKGROUP = 64u;
 struct Geometry {
   src: vec4i,            // D, H, W, N of x
@@ -59,15 +60,17 @@ fn gather(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
   let pd = i32(i) % g.grid.x;
   let n = i32(i) / g.grid.x;
 
+  let phase = vec2u(o4 / PER / R, o4 / PER % R);
+  let ahead = vec2i((phase + LEAD) / R);
   var sum = vec4f();
   for (var a = 0; a < g.taps.x; a++) {
     let d = pd * g.is.x + g.off.x + a * g.off_step.x;
     if (d < 0 || d >= g.src.x) { continue; }
     for (var b = 0; b < g.taps.y; b++) {
-      let h = ph * g.is.y + g.off.y + b * g.off_step.y;
+      let h = ph * g.is.y + g.off.y + ahead.x + b * g.off_step.y;
       if (h < 0 || h >= g.src.y) { continue; }
       for (var c = 0; c < g.taps.z; c++) {
-        let v = pw * g.is.z + g.off.z + c * g.off_step.z;
+        let v = pw * g.is.z + g.off.z + ahead.y + c * g.off_step.z;
         if (v < 0 || v >= g.src.z) { continue; }
         let row_in = u32(((n * g.src.x + d) * g.src.y + h) * g.src.z + v) * X_PITCH;
         let tap = ((g.k.x + a * g.k_step.x) * g.kernel.y + g.k.y + b * g.k_step.y) * g.kernel.z + g.k.z + c * g.k_step.z;
@@ -83,7 +86,7 @@ fn gather(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
       }
     }
   }
-  let q = vec3i(pd, ph, pw) * g.os.xyz + g.oo.xyz + vec3i(0, i32(o4 / PER / R), i32(o4 / PER % R));
+  let q = vec3i(pd, ph, pw) * g.os.xyz + g.oo.xyz + vec3i(0, vec2i(phase));
   let at = u32(((n * g.dst.x + q.x) * g.dst.y + q.y) * g.dst.z + q.z) * PER + o4 % PER;
   out[at] = finish(sum, o4, at);
 }

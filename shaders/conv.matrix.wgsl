@@ -28,6 +28,7 @@ const RESIDUAL = false;   // added to the result
 const LEAK = 1.0;         // slope below zero of the activation after that: 1 none, 0 ReLU
 const SLOPES = 0u;        // PReLU of x as it is loaded: 0 none, 1 a slope per channel, 2 one for all
 const R = 1u;             // pixel shuffle of the result: (phase, channel) of R·R phases to R x R pixels
+const LEAD = 0u;          // phase p of a shuffle reads x from (p + LEAD) / R further on; then BN / 4 divides PER
 struct Geometry {
   src: vec4i, dst: vec4i, grid: vec4i,
   is: vec4i, off: vec4i, off_step: vec4i,
@@ -88,6 +89,8 @@ fn position(i: i32) -> vec4i {            // n, d, h, w of the i-th output of th
   let plane = row / g.grid.y;
   return vec4i(plane / g.grid.x, plane % g.grid.x, row % g.grid.y, i % g.grid.z);
 }
+
+fn phase_of(co: u32) -> vec2u { return vec2u(co / PER / R, co / PER % R); }
 
 fn power(exponent: i32) -> f32 { return bitcast<f32>(u32(exponent + 127) << 23u); }
 
@@ -150,11 +153,12 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
   let first = i32((group.y * groups.x + group.x) * BM);
   let total = g.src.w * g.grid.x * g.grid.y * g.grid.z;
   let c0 = group.z * BN / 4u;
+  let off = g.off.xyz + vec3i(0, vec2i((phase_of(c0) + LEAD) / R));
   var start: array<vec4i, OWN>;           // n, and where the first tap of each position lies
   for (var i = 0u; i < OWN; i++) {
     let p = first + i32(t + i * THREADS);
     let q = position(min(p, total - 1));
-    start[i] = vec4i(select(-1, q.x, p < total), q.yzw * g.is.xyz + g.off.xyz);
+    start[i] = vec4i(select(-1, q.x, p < total), q.yzw * g.is.xyz + off);
   }
   let row0 = subgroup / WN * SM * 16u;    // of this subgroup's results in the tile
   let column0 = subgroup % WN * SN * N;
@@ -241,7 +245,7 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
       let i = first + i32(t / 32u / WN * SM * 16u + m / SN * 16u + e / QUADS);
       let co = c0 + (t / 32u % WN * SN + m % SN) * QUADS + e % QUADS;
       if (i >= total || co >= CO4) { continue; }
-      let phase = vec2i(i32(co / PER / R), i32(co / PER % R));
+      let phase = vec2i(phase_of(co));
       let p = position(i);
       let o = p.yzw * g.os.xyz + g.oo.xyz + vec3i(0, phase);
       let at = u32(((p.x * g.dst.x + o.x) * g.dst.y + o.y) * g.dst.z + o.z) * PER + co % PER;

@@ -15,6 +15,7 @@ const RESIDUAL = false;   // added to the result
 const LEAK = 1.0;         // slope below zero of the activation after that: 1 none, 0 ReLU
 const SLOPES = 0u;        // PReLU of x as it is loaded: 0 none, 1 a slope per channel, 2 one for all
 const R = 1u;             // pixel shuffle of the result: (phase, channel) of R·R phases to R x R pixels
+const LEAD = 0u;          // phase p of a shuffle reads x from (p + LEAD) / R further on; then LC divides PER
 struct Geometry {
   src: vec4i, dst: vec4i, grid: vec4i,
   is: vec4i, off: vec4i, off_step: vec4i,
@@ -71,6 +72,8 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
   let first = (group.y * groups.x + group.x) * 8u * REGS;
   let mine = lane / LC * LC;                         // the first of the lanes that loaded this lane's positions
   let total = g.src.w * g.grid.x * g.grid.y * g.grid.z;
+  let phase = vec2u(o / PER / R, o / PER % R);
+  let off = g.off.xyz + vec3i(0, vec2i((phase + LEAD) / R));
 
   var start: array<vec3i, REGS>;          // where the first tap of the positions that this lane loads lies
   var base: array<i32, REGS>;             // and its address
@@ -81,7 +84,7 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
     let plane = divide(row, g.grid.y);
     let n = divide(plane, g.grid.x);
     let q = vec3i(plane - n * g.grid.x, row - plane * g.grid.y, i - row * g.grid.z);
-    let v = q * g.is.xyz + g.off.xyz;
+    let v = q * g.is.xyz + off;
     let t = q * g.os.xyz + g.oo.xyz;
     start[r] = select(vec3i(-0x1000000), v, i < total);
     base[r] = ((n * g.src.x + v.x) * g.src.y + v.y) * g.src.z + v.z;
@@ -129,8 +132,7 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
       }
     }
   }
-  let phase = i32(o / PER);
-  let shuffled = phase / i32(R) * g.dst.z + phase % i32(R);
+  let shuffled = i32(phase.x) * g.dst.z + i32(phase.y);
   for (var p = 0u; p < P; p++) {
     let to = subgroupShuffle(dest[p / LC], mine + p % LC);
     if (to >= 0) {

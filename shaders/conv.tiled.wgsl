@@ -13,6 +13,7 @@ const RESIDUAL = false;   // added to the result
 const LEAK = 1.0;         // slope below zero of the activation after that: 1 none, 0 ReLU
 const SLOPES = 0u;        // PReLU of x as it is loaded: 0 none, 1 a slope per channel, 2 one for all
 const R = 1u;             // pixel shuffle of the result: (phase, channel) of R·R phases to R x R pixels
+const LEAD = 0u;          // phase p of a shuffle reads x from (p + LEAD) / R further on; then BN4 divides PER
 struct Geometry {
   src: vec4i, dst: vec4i, grid: vec4i,
   is: vec4i, off: vec4i, off_step: vec4i,
@@ -59,6 +60,8 @@ fn position(i: i32) -> vec4i {            // n, d, h, w of the i-th output of th
   return vec4i(plane / g.grid.x, plane % g.grid.x, row % g.grid.y, i % g.grid.z);
 }
 
+fn phase_of(co: u32) -> vec2u { return vec2u(co / PER / R, co / PER % R); }
+
 @compute @workgroup_size(THREADS)
 fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) t: u32) {
   let first = i32((group.y * groups.x + group.x) * BM);
@@ -66,12 +69,13 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
   let c0 = group.z * BN4;
   let tx = t % TX;
   let ty = t / TX;
+  let off = g.off.xyz + vec3i(0, vec2i((phase_of(c0) + LEAD) / R));
 
   var start: array<vec4i, LOADS>;         // n, and where the first tap of each position that this invocation loads lies
   for (var i = 0u; i < LOADS; i++) {
     let p = first + i32(t / BK4 + i * ROW_STEP);
     let q = position(min(p, total - 1));
-    start[i] = vec4i(select(-1, q.x, p < total), q.yzw * g.is.xyz + g.off.xyz);
+    start[i] = vec4i(select(-1, q.x, p < total), q.yzw * g.is.xyz + off);
   }
   var sums: array<vec4f, 16>;             // 8 positions x 2 vec4 of channels
   for (var a = 0; a < g.taps.x; a++) {
@@ -125,7 +129,7 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
   for (var half = 0u; half < 2u; half++) {
     let co = c0 + tx + half * TX;
     if (co >= CO4) { continue; }
-    let phase = vec2i(i32(co / PER / R), i32(co / PER % R));
+    let phase = vec2i(phase_of(co));
     for (var p = 0u; p < 8u; p++) {
       let i = first + i32(ty + p * TY);
       if (i >= total) { continue; }

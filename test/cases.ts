@@ -1,5 +1,5 @@
 import { batchNormCases, instanceNormCases } from './norm-cases.ts';
-import type { OpCase, Range } from './op-case.ts';
+import type { OpCase } from './op-case.ts';
 import { pooling } from './pooling-cases.ts';
 import { resizeTf1 } from './resize-tf1-cases.ts';
 import { separableConv3d } from './separable-cases.ts';
@@ -173,6 +173,17 @@ const convTranspose: OpCase[] = [
   conv('conv_transpose2d', 'holes', [1, 3, 3, 4], [3, 2, 2, 2], { stride: 3, output_padding: 2 }),
   conv('conv_transpose2d', 'x2 projection of DBPN', [1, 7, 4, 5], [7, 5, 6, 6], { stride: 2, padding: 2 }),
   conv('conv_transpose2d', 'x4 projection of DBPN', [1, 5, 3, 3], [5, 5, 8, 8], { stride: 4, padding: 2 }),
+  conv('conv_transpose2d', 'kernel of 2 strides, 32 to 32', [1, 32, 3, 5], [32, 32, 4, 4], { stride: 2, padding: 1 }),
+  conv('conv_transpose2d', 'kernel of 2 strides, cropped by one', [2, 6, 4, 3], [6, 13, 6, 6], {
+    stride: 3,
+    padding: 3,
+  }),
+  conv('conv_transpose2d', 'kernel of 3 strides, more padding', [1, 5, 4, 5], [5, 7, 6, 6], { stride: 2, padding: 5 }),
+  conv('conv_transpose2d', 'kernel of 2 strides, output padding', [1, 3, 4, 3], [3, 8, 6, 6], {
+    stride: 3,
+    padding: 2,
+    output_padding: 1,
+  }),
   conv('conv_transpose2d', 'dilation', [1, 3, 4, 5], [3, 4, 3, 3], { dilation: 2, padding: 1, output_padding: 1 }),
   conv('conv_transpose2d', 'lists per axis', [2, 2, 5, 4], [2, 3, 3, 5], {
     stride: [1, 3],
@@ -223,36 +234,6 @@ const shuffle: OpCase[] = [
   one('pixel_unshuffle', 'factor 3', [1, 5, 6, 9], { factor: 3 }),
   one('pixel_unshuffle', 'factor 4, frames', [1, 2, 3, 8, 4], { factor: 4 }),
   one('pixel_unshuffle', '256x256', [1, 3, 256, 256], { factor: 4 }, large),
-];
-
-const flowRange = (reach: number, only: Range['only'] = 'fractions') => ({
-  flow: { low: -reach, high: reach, only },
-});
-const warpCase = (name: string, image: number[], reach: number, attrs: Attrs = {}, rest: Rest = {}): OpCase => ({
-  op: 'warp',
-  name,
-  attrs,
-  inputs: { image, flow: [image[0], 2, ...image.slice(2)] },
-  range: flowRange(reach),
-  ...rest,
-});
-const border = { padding_mode: 'border' };
-const wholePixels = { kinks: true, range: flowRange(4, 'integers') } as const;
-
-const warp: OpCase[] = [
-  warpCase('one pixel', [1, 1, 1, 1], 1),
-  warpCase('one pixel, border', [1, 2, 1, 1], 1, border),
-  warpCase('small motion', [1, 3, 5, 7], 1),
-  warpCase('batch, 5 channels', [3, 5, 4, 6], 2),
-  warpCase('far outside', [2, 2, 5, 4], 9),
-  warpCase('far outside, border', [2, 3, 5, 4], 9, border),
-  warpCase('border', [2, 6, 6, 5], 2, border),
-  warpCase('one row', [1, 7, 1, 9], 3),
-  warpCase('whole pixels', [1, 3, 6, 5], 4, {}, wholePixels),
-  warpCase('whole pixels, border', [1, 3, 6, 5], 4, border, wholePixels),
-  warpCase('64 channels', [1, 64, 9, 8], 3),
-  warpCase('256x256', [1, 3, 256, 256], 8, {}, large),
-  warpCase('256x256, border', [1, 3, 256, 256], 8, border, large),
 ];
 
 const resize: OpCase[] = [
@@ -476,7 +457,6 @@ export const cases: OpCase[] = [
   ...convTranspose,
   ...separableConv3d,
   ...shuffle,
-  ...warp,
   ...resize,
   ...resizeTf1,
   ...activations,

@@ -14,6 +14,7 @@ export const otherCases = [
   'conv3d: 3x3x3',
   'conv3d: stride 2',
   'conv_transpose2d: holes',
+  'conv_transpose2d: kernel of 2 strides, 32 to 32',
   'conv_transpose3d: FSTRN, with holes',
   'fused_conv2d: shuffle 3, all at once',
   'fused_conv2d: 64 to 3',

@@ -27,6 +27,8 @@ const convolutions = new Set([
   'fused_conv2d: shuffle 3, all at once',
   'conv_transpose2d: holes',
   'conv_transpose2d: lists per axis',
+  'conv_transpose2d: kernel of 2 strides, 32 to 32',
+  'conv_transpose2d: kernel of 2 strides, output padding',
   'conv_transpose3d: FSTRN, with holes',
 ]);
 const isConvolution = (test: OpCase) => convolutions.has(`${test.op}: ${test.name}`);

@@ -33,6 +33,9 @@ export function dealLanes(channels: number): Lanes {
 /** Lanes of a subgroup of eight that lie along channels; the others lie along positions or parts of a sum. */
 export const subgroupLanes = (channels4: number): number => (channels4 > 4 ? 8 : channels4 > 2 ? 4 : 2);
 
+/** Whether blocks of channels, as `subgroupLanes` and `productTile` make them of so many, never reach past the last. */
+export const dividesEvenly = (channels4: number): boolean => [2, 4, 8].includes(channels4) || channels4 % 16 === 0;
+
 /** Invocations along channels and positions of a matrix product with workgroup tiles, and its steps of input channels / 4. */
 export function productTile(ci4: number, co4: number): { TX: number; TY: number; BK4: number } {
   const TX = Math.min(8, 2 ** Math.max(0, Math.ceil(Math.log2(co4)) - 1));

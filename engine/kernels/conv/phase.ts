@@ -20,6 +20,8 @@ export interface Convolution {
   readonly leak?: number;
   /** Factor r of a pixel shuffle; the filter's output channels then lie as (phase, channel), see `phaseFilter`. */
   readonly shuffle?: number;
+  /** Phase p of the shuffle reads x from ⌊(p + lead) / r⌋ further on, rows and columns alike; 0 if not given. */
+  readonly lead?: number;
   readonly out: Shape;
   readonly window: Window;
   /** Channels of a group. */
@@ -53,6 +55,9 @@ export interface Phase {
   /** Bindings, uniforms and counts that all variants share. */
   readonly run: SharedRun;
 }
+
+/** Output channels / 4 that read the same inputs, which the lanes of a block share. */
+export const sharing = ({ conv, co4, fused }: Phase): number => (conv.lead ? co4 / fused.R ** 2 : co4);
 
 /** A kernel that computes some phases. */
 export interface GatherVariant {

@@ -8,8 +8,8 @@ const kernel = new Kernel('conv.direct', wgsl);
 /** The plain kernel: any window, any groups. */
 export const direct: GatherVariant = {
   name: 'direct',
-  plan({ engine, conv: { ci, co, window }, positions, fused, run }) {
-    const constants = { ...fused, CI: ci, CO: co, GROUPS: window.groups };
+  plan({ engine, conv: { ci, co, window, lead = 0 }, positions, fused, run }) {
+    const constants = { ...fused, LEAD: lead, CI: ci, CO: co, GROUPS: window.groups };
     const threads = (positions * padded(co * window.groups)) / 4;
     return (label) => engine.run(kernel, 'gather', { ...run, label, constants, threads });
   },

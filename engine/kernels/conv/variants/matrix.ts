@@ -3,20 +3,21 @@ import { type Engine, fold } from '../../../engine.ts';
 import { Kernel } from '../../../kernel.ts';
 import { ceilDiv } from '../geometry.ts';
 import { largest, type MatrixTile, matrixColumns, splits, worthMatrices } from '../matrices.ts';
-import type { GatherVariant } from '../phase.ts';
+import { type GatherVariant, sharing } from '../phase.ts';
 
 const kernel = new Kernel('conv.matrix', wgsl);
 
 /** An implicit matrix product on tensor cores, in f16 with sums in f32; in precision f32 each operand is split in two. */
 export const matrix: GatherVariant = {
   name: 'matrix',
-  plan({ engine, conv, positions, ci4, co4, fused, run }) {
+  plan(phase) {
+    const { engine, conv, positions, ci4, co4, fused, run } = phase;
     const n = matrixColumns(engine);
     if (!n || conv.window.groups > 1 || !worthMatrices('conv', ci4, co4)) return undefined;
-    const tile = pickTile(engine, n, positions, co4, splits());
-    if (!tile) return undefined;
+    const tile = pickTile(engine, n, positions, sharing(phase), splits());
+    if (!tile || (conv.lead && (4 * sharing(phase)) % (n * tile.SN * tile.WN) > 0)) return undefined;
     const [gx, gy] = fold(positions, 16 * tile.SM * tile.WM);
-    const constants = { ...fused, CI4: ci4, CO4: co4, SPLIT: splits(), N: n, ...tile };
+    const constants = { ...fused, LEAD: conv.lead ?? 0, CI4: ci4, CO4: co4, SPLIT: splits(), N: n, ...tile };
     const grid = [gx, gy, ceilDiv(4 * co4, n * tile.SN * tile.WN)] as const;
     return (label) => {
       using part = largest(engine, conv.x, conv.w, conv.slope, label);

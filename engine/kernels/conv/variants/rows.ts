@@ -17,7 +17,7 @@ export const rows: GatherVariant = {
     const grid = [ceilDiv(w.grid, P) * lanes.blocks, h.grid, batch * d.grid] as const;
     const { workgroupsPerDimension } = engine.caps.limits;
     const fits = tile * block * 16 <= TILE_BYTES && grid.every((size) => size <= workgroupsPerDimension);
-    if (conv.window.groups > 1 || !fits) return undefined;
+    if (conv.window.groups > 1 || conv.lead || !fits) return undefined;
     const constants = {
       ...fused,
       V: lanes.V,

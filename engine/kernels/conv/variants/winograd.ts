@@ -46,7 +46,7 @@ const variant = (name: string, product: Product): GatherVariant => ({
     const [d, h, w] = axes;
     const { limits, subgroupSize } = engine.caps;
     const plane = [h, w].every(({ taps, is, offStep }) => taps === 3 && is === 1 && offStep === 1);
-    if (conv.window.groups > 1 || !plane || d.taps === 0 || !wanted(name, phase)) return undefined;
+    if (conv.window.groups > 1 || conv.lead || !plane || d.taps === 0 || !wanted(name, phase)) return undefined;
     if (product.subgroups && subgroupSize[0] < 8) return undefined;
     const src = [...volume(conv.x.shape), batch];
     const rowBytes = PLACES * src[0] * ceilDiv(w.grid, 2) * ci4 * 16;
