@@ -1,8 +1,10 @@
+import { entry as b123t } from './b123t.ts';
 import { entry as bnInception } from './bn-inception.ts';
 import { entry as dbpn, entryS as dbpnS } from './dbpn.ts';
 import { entry as duf, entry16 as duf16, entry28 as duf28 } from './duf.ts';
 import { entry as easyflow } from './easyflow.ts';
 import { entry as esrgan, discriminatorEntry as esrganDiscriminator } from './esrgan.ts';
+import { entry as flownet2 } from './flownet2.ts';
 import { entry as frvsr } from './frvsr.ts';
 import { entry as fstrn } from './fstrn.ts';
 import { entry as msrresnet } from './msrresnet.ts';
@@ -18,6 +20,7 @@ import { vgg16Entry as vgg16, vgg19Entry as vgg19 } from './vgg.ts';
 
 /** Every network by its name. */
 export const nets: Readonly<Record<string, NetEntry>> = {
+  b123t,
   'bn-inception': bnInception,
   dbpn,
   'dbpn-s': dbpnS,
@@ -28,9 +31,11 @@ export const nets: Readonly<Record<string, NetEntry>> = {
   esrgan,
   'esrgan-discriminator': esrganDiscriminator,
   'esrgan-slim': esrganSlim,
+  flownet2,
   frvsr,
   fstrn,
   msrresnet,
+  rbpn,
   rcan,
   srgan,
   'srgan-discriminator': srganDiscriminator,
@@ -40,7 +45,6 @@ export const nets: Readonly<Record<string, NetEntry>> = {
   vespcn,
   vgg16,
   vgg19,
-  rbpn,
 };
 
 /** Those that enlarge pictures, which upscale, eval and train take. */

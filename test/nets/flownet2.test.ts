@@ -1,0 +1,96 @@
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Engine } from '../../engine/engine.ts';
+import { UsageError } from '../../engine/errors.ts';
+import { knobs } from '../../engine/knobs.ts';
+import type { Build, Module } from '../../engine/nn/module.ts';
+import type { Random } from '../../engine/random.ts';
+import { entry, Flownet2 } from '../../nets/flownet2.ts';
+import { testEngine } from '../ops/engine.ts';
+import { againstPyTorch, buildOn } from './against-pytorch.ts';
+
+let engine: Engine;
+beforeAll(async () => {
+  engine = await testEngine();
+});
+/** Parameters are counted faster where nothing is drawn. */
+const blank = (): Build => ({ ...buildOn(engine), random: { uniform: () => 0 } as Random });
+const small = { width: 1, displacement: 2 };
+
+// So many widths of layers would compile for minutes in the variants that are fast on large ones.
+beforeEach(() => {
+  knobs.kernel = { conv: 'direct', conv_dw: 'direct' };
+});
+afterEach(() => {
+  knobs.kernel = {};
+});
+
+it('FlowNet 2.0 against PyTorch: the flow and every gradient', () =>
+  againstPyTorch(engine, 'flownet2', (build) => new Flownet2(build, small), 2e-4));
+
+it('has as many parameters as published, part by part', () => {
+  const net = new Flownet2(blank());
+  expect(net.parameterCount()).toBe(162_518_834);
+  const parts = { flownetc: 39_175_298, flownets_1: 38_695_322, flownets_d: 45_371_666, flownetfusion: 581_226 };
+  for (const [name, count] of Object.entries(parts)) {
+    expect((net as unknown as Record<string, Module>)[name].parameterCount(), name).toBe(count);
+  }
+  const names = Array.from(net.namedTensors(), ([name]) => name);
+  for (const name of [
+    'flownetc.conv1.0.weight',
+    'flownetc.conv_redir.0.bias',
+    'flownets_2.predict_flow6.weight',
+    'flownets_d.inter_conv5.0.weight',
+    'flownetfusion.upsampled_flow2_to_1.bias',
+  ]) {
+    expect(names).toContain(name);
+  }
+  expect(names).not.toContain('flownets_1.upsampled_flow6_to_5.bias');
+  net.dispose();
+});
+
+describe('FlowNet 2.0', () => {
+  it.each([
+    [1, 64, 64],
+    [2, 5, 7],
+    [1, 65, 20],
+  ])('%i pairs of %i x %i: a flow of that size, and memory returns', async (n, h, w) => {
+    const before = engine.memory.stats().live;
+    const net = new Flownet2(buildOn(engine), small);
+    const owned = engine.memory.stats().live;
+    {
+      using _scope = engine.scope();
+      const x = Float32Array.from({ length: 6 * n * h * w }, (_, i) => 0.5 + 0.5 * Math.sin(i));
+      const y = net.forward(engine.tensor([n, 3, 2, h, w], x));
+      expect(y.shape).toEqual([n, 2, h, w]);
+      expect((await y.read()).every(Number.isFinite)).toBe(true);
+    }
+    expect(engine.memory.stats().live).toBeLessThanOrEqual(owned + 2 ** 16); // resize tables stay
+    net.dispose();
+    expect(engine.memory.stats().live).toBeLessThanOrEqual(before + 2 ** 16);
+  });
+
+  it('gradients are finite where both pictures are the same and no flow is there', async () => {
+    using _scope = engine.scope();
+    const net = new Flownet2(blank(), small);
+    const x = engine.zeros([1, 3, 2, 8, 8]).track();
+    using tape = engine.record();
+    const y = net.forward(x);
+    tape.backward(y, engine.tensor(y.shape, new Float32Array(128).fill(1)));
+    for (const tensor of [x, ...net.parameters()]) {
+      expect((await tensor.grad!.read()).every(Number.isFinite)).toBe(true);
+      tensor.setGrad(undefined);
+    }
+    net.dispose();
+  });
+
+  it('settings come from the shapes of a file', async () => {
+    const net = entry.create(buildOn(engine), { width: 2, displacement: 4 });
+    const state = await net.stateDict();
+    expect(entry.adopt!(state)).toEqual({ config: { width: 2, displacement: 4 }, tensors: state });
+    net.dispose();
+  });
+
+  it.each([{ width: 0 }, { displacement: 1.5 }])('refuses %j', (config) => {
+    expect(() => new Flownet2(blank(), config)).toThrow(UsageError);
+  });
+});
