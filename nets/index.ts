@@ -13,7 +13,9 @@ import { entry as rbpn } from './rbpn.ts';
 import { entry as rcan } from './rcan.ts';
 import { entry as esrganSlim } from './rdn-slim.ts';
 import { entry as spmc } from './spmc.ts';
+import { entry as resnet50 } from './resnet50.ts';
 import { entry as srgan, discriminatorEntry as srganDiscriminator, srresnetEntry as srresnet } from './srgan.ts';
+import { entry as stResnet } from './st-resnet.ts';
 import { entry as vdsr } from './vdsr.ts';
 import { entry as vespcn } from './vespcn.ts';
 import { vgg16Entry as vgg16, vgg19Entry as vgg19 } from './vgg.ts';
@@ -37,10 +39,12 @@ export const nets: Readonly<Record<string, NetEntry>> = {
   msrresnet,
   rbpn,
   rcan,
+  resnet50,
   srgan,
   'srgan-discriminator': srganDiscriminator,
   srresnet,
   spmc,
+  'st-resnet': stResnet,
   vdsr,
   vespcn,
   vgg16,
