@@ -7,15 +7,33 @@ const large = { large: true } as const;
 const flowRange = (reach: number, only: Range['only'] = 'fractions') => ({
   flow: { low: -reach, high: reach, only },
 });
-const splatCase = (name: string, image: number[], reach: number, attrs: Attrs = {}, rest: Rest = {}): OpCase => ({
-  op: 'splat',
-  name,
-  attrs,
-  inputs: { image, flow: [image[0], 2, ...image.slice(2)] },
-  range: flowRange(reach),
-  ...rest,
-});
+/** A picture and a flow of its size. */
+const moving =
+  (op: string) =>
+  (name: string, image: number[], reach: number, attrs: Attrs = {}, rest: Rest = {}): OpCase => ({
+    ...{ op, name, attrs, inputs: { image, flow: [image[0], 2, ...image.slice(2)] } },
+    range: flowRange(reach),
+    ...rest,
+  });
+const [warpCase, splatCase] = ['warp', 'splat'].map(moving);
+const border = { padding_mode: 'border' };
 const wholePixels = { kinks: true, range: flowRange(4, 'integers') } as const;
+
+const warp: OpCase[] = [
+  warpCase('one pixel', [1, 1, 1, 1], 1),
+  warpCase('one pixel, border', [1, 2, 1, 1], 1, border),
+  warpCase('small motion', [1, 3, 5, 7], 1),
+  warpCase('batch, 5 channels', [3, 5, 4, 6], 2),
+  warpCase('far outside', [2, 2, 5, 4], 9),
+  warpCase('far outside, border', [2, 3, 5, 4], 9, border),
+  warpCase('border', [2, 6, 6, 5], 2, border),
+  warpCase('one row', [1, 7, 1, 9], 3),
+  warpCase('whole pixels', [1, 3, 6, 5], 4, {}, wholePixels),
+  warpCase('whole pixels, border', [1, 3, 6, 5], 4, border, wholePixels),
+  warpCase('64 channels', [1, 64, 9, 8], 3),
+  warpCase('256x256', [1, 3, 256, 256], 8, {}, large),
+  warpCase('256x256, border', [1, 3, 256, 256], 8, border, large),
+];
 
 const splat: OpCase[] = [
   splatCase('one pixel', [1, 1, 1, 1], 1),
@@ -65,7 +83,6 @@ const sampled = (name: string, image: number[], size: number[], attrs: Attrs = {
   ...rest,
 });
 const corners = { align_corners: true };
-const border = { padding_mode: 'border' };
 const centres = { kinks: true, range: { grid: { low: -1, high: 1, only: 'integers' } } } as const;
 const affine = (name: string, samples: number, size: number[], attrs: Attrs = {}, rest: Rest = {}): OpCase => ({
   ...{ op: 'affine_grid', name, attrs: { size, ...attrs }, inputs: { theta: [samples, 2, 3] } },
@@ -109,6 +126,7 @@ const correlation: OpCase[] = [
 ];
 
 export const videoCases: readonly OpCase[] = [
+  ...warp,
   ...splat,
   ...tensorflowOrder,
   ...dynamicFilter,
