@@ -42,7 +42,7 @@ type Header = { entries: Entry[]; metadata: Record<string, string> };
 const DTYPES: Record<string, { bytes: number; read: (bytes: ArrayBuffer) => TensorData }> = {
   F64: { bytes: 8, read: (b) => new Float64Array(b) },
   F32: { bytes: 4, read: (b) => new Float32Array(b) },
-  F16: { bytes: 2, read: (b) => Float32Array.from(new Uint16Array(b), halfToFloat) },
+  F16: { bytes: 2, read: (b) => fromHalves(new Uint16Array(b)) },
   BF16: { bytes: 2, read: (b) => new Float32Array(Uint32Array.from(new Uint16Array(b), (h) => h << 16).buffer) },
   I64: { bytes: 8, read: (b) => new BigInt64Array(b) },
   U64: { bytes: 8, read: (b) => new BigUint64Array(b) },
@@ -251,6 +251,16 @@ function checkedEntry(name: string, value: unknown, refuse: (why: string) => nev
 
 const isCounts = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
+
+let halves: Float32Array | undefined;
+
+/** By a table of all 65,536 of them: several times faster than taking each apart. */
+function fromHalves(bits: Uint16Array): Float32Array {
+  halves ??= Float32Array.from({ length: 2 ** 16 }, (_, half) => halfToFloat(half));
+  const values = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) values[i] = halves[bits[i]];
+  return values;
+}
 
 /** IEEE 754 binary16. */
 function halfToFloat(half: number): number {

@@ -89,7 +89,8 @@ export class Cursor {
   /** Where the next bytes stand within the page. */
   #next(length: number): number {
     if (length > this.end - this.at) {
-      refuse(this.source, `${length} bytes are needed at byte ${this.at}, ${this.end - this.at} are left: truncated`);
+      const left = Math.max(this.end - this.at, 0);
+      refuse(this.source, `${length} bytes are needed at byte ${this.at}, ${left} are left: truncated or damaged`);
     }
     let start = this.at - this.#pageAt;
     if (start < 0 || start + length > this.#page.length) {

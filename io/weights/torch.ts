@@ -72,6 +72,7 @@ export function readTorchLegacy(file: Bytes): TorchFile {
   if (system instanceof Map && system.get('little_endian') === false) {
     refuse(file, 'written on a machine of big-endian numbers');
   }
+  const { tensors, wrappers } = findTensors(file, root);
   if (!Array.isArray(keys)) return refuse(file, 'the keys of its storages are no list: damaged');
   const places = new Map<string, { at: number; bytes: number }>();
   for (const key of keys.map(String)) {
@@ -84,7 +85,6 @@ export function readTorchLegacy(file: Bytes): TorchFile {
     places.set(key, { at: cursor.at, bytes });
     cursor.at += bytes;
   }
-  const { tensors, wrappers } = findTensors(file, root);
   const load = ({ key, dtype, count, offset }: StorageId, begin: number, bytes: number) => {
     const place = places.get(key);
     if (!place) return refuse(file, `storage ${key} is not in the file`);
