@@ -45,9 +45,9 @@ function read(bytes, limit) {
   }
 }
 
-/** None for texts and records. */
+/** None for texts and records. The library turns numbers with the high byte first around. */
 function dataset({ file_id, path, metadata }, name, seen, limit) {
-  const { type, size, signed, littleEndian, shape } = metadata;
+  const { type, size, signed, shape } = metadata;
   const numbers = type === library.H5T_class_t.H5T_INTEGER.value || type === library.H5T_class_t.H5T_FLOAT.value;
   if (!numbers || !shape) return [];
   const length = shape.reduce((a, b) => a * b, size);
@@ -61,7 +61,7 @@ function dataset({ file_id, path, metadata }, name, seen, limit) {
     }
     const values = library.HEAPU8.slice(at, at + length);
     const kind = type === library.H5T_class_t.H5T_FLOAT.value ? 'F' : signed ? 'I' : 'U';
-    return [{ name, dtype: `${kind}${8 * size}`, item: size, littleEndian, shape, values }];
+    return [{ name, dtype: `${kind}${8 * size}`, item: size, shape, values }];
   } finally {
     library._free(at);
   }

@@ -8,7 +8,6 @@ interface Dataset {
   readonly name: string;
   readonly dtype: string;
   readonly item: number;
-  readonly littleEndian: boolean;
   readonly shape: number[];
   readonly values: Uint8Array<ArrayBuffer>;
 }
@@ -35,12 +34,11 @@ export async function readH5(file: Bytes): Promise<Map<string, FileTensor>> {
   );
   const budget = new Budget(file);
   const tensors = new Map<string, FileTensor>();
-  for (const { name, dtype, item, littleEndian, shape, values } of answer.tensors) {
+  for (const { name, dtype, item, shape, values } of answer.tensors) {
     if (ITEM_BYTES[dtype] !== item || !isShape(shape) || countOf(shape) * item !== values.length) {
       return refuse(file, `dataset ${name} holds numbers of a kind that is not read (${dtype})`);
     }
     budget.take(`dataset ${name}`, shape);
-    if (!littleEndian) reverseEach(values, item);
     tensors.set(name.slice(prefix?.length ?? 0), { dtype, shape, data: decodeFloat32(dtype, values.buffer) });
   }
   return tensors;
@@ -76,8 +74,4 @@ function listen(worker: Worker, seconds: number): { answer: Promise<Answer>; for
     };
   });
   return { answer, forget };
-}
-
-function reverseEach(bytes: Uint8Array, item: number): void {
-  for (let i = 0; i < bytes.length; i += item) bytes.subarray(i, i + item).reverse();
 }

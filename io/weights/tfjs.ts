@@ -88,8 +88,12 @@ function shards(file: Bytes, names: readonly string[]): Uint8Array<ArrayBuffer> 
   const parts = names.map((name) => {
     if (!/^[\w.-]*\w[\w.-]*$/.test(name))
       refuse(file, `a shard named ${JSON.stringify(name)}: expected a file beside it`);
-    using shard = new ByteFile(join(dirname(file.path), name));
-    return shard.read(0, shard.size);
+    try {
+      using shard = new ByteFile(join(dirname(file.path), name));
+      return shard.read(0, shard.size);
+    } catch (error) {
+      return refuse(file, `of its shards, ${(error as Error).message}`);
+    }
   });
   if (parts.length === 1) return parts[0];
   const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
