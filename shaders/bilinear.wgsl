@@ -4,7 +4,7 @@
 //   splat        the adjoint of warp in the image, which is R times larger: out(R·(p + field(p))) += x(p)
 // Sampling gathers, and so does the gradient of the field. The gradient of the image scatters, as splat does: many positions
 // may share a place. It adds whole numbers, whose sum does not depend on the order: fixed point, 64 bits in two words.
-const C4 = 1u;            // channels / 4
+const C = 4u;             // channels
 const R = 1;              // image pixels in a field's pixel
 const GRID = false;       // the field holds places from -1 to 1, else ways in pixels
 const CORNERS = false;    // grid: -1 and 1 are the centres of the border pixels, else their outer edges
@@ -20,8 +20,10 @@ struct Sizes { height: i32, width: i32,   // of the image
 @group(0) @binding(3) var<storage, read> x: array<vec4f>;                   // lies as the field: what is splat, or dy
 @group(0) @binding(4) var<storage, read_write> out: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> words: array<atomic<u32>>;   // low and high word of each sum
-@group(0) @binding(6) var<storage, read_write> words4: array<vec4u>;        // the same
-@group(0) @binding(7) var<storage, read_write> largest: atomic<u32>;        // bits of max |x|
+@group(0) @binding(6) var<storage, read_write> words4: array<vec4u>;        // the same, and as pairs
+@group(0) @binding(7) var<storage, read> pairs: array<vec2u>;
+@group(0) @binding(8) var<storage, read_write> largest: atomic<u32>;        // bits of max |x|
+const C4 = (C + 3u) / 4u;
 
 // The four pixels around a place: the first of them, how far the place lies beyond it, and whether it moves with the field.
 struct Axis { first: i32, t: f32, slope: f32 }
@@ -155,11 +157,8 @@ fn scatter(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
     let wx = select(1.0 - at.x.t, at.x.t, (corner & 1) == 1);
     let wy = select(1.0 - at.y.t, at.y.t, corner >= 2);
     let v = wx * wy * g;
-    let element = (u32(to) * C4 + c4) * 4u;
-    add(element, v.x, scaled);
-    add(element + 1u, v.y, scaled);
-    add(element + 2u, v.z, scaled);
-    add(element + 3u, v.w, scaled);
+    let element = u32(to) * C + c4 * 4u;
+    for (var l = 0u; l < min(4u, C - c4 * 4u); l++) { add(element + l, v[l], scaled); }
   }
 }
 
@@ -179,10 +178,13 @@ fn value(words: vec2u) -> f32 {
 fn collect(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid: vec3u) {
   let i = id.x + id.y * grid.x * WORKGROUP;
   if (i >= arrayLength(&out)) { return; }
-  let a = words4[2u * i];
-  let b = words4[2u * i + 1u];
-  var sum = vec4f(value(a.xy), value(a.zw), value(b.xy), value(b.zw)) * power(-scale());
+  let c = i % C4 * 4u;
+  let unit = power(-scale());
   let bits = atomicLoad(&largest);
-  if (bits >= 0x7f800000u) { sum = bitcast<vec4f>(vec4u(bits | 0x400000u)); }   // x was not finite: neither is its sum
+  var sum = vec4f();
+  for (var l = 0u; l < min(4u, C - c); l++) {
+    sum[l] = unit * value(pairs[i / C4 * C + c + l]);
+    if (bits >= 0x7f800000u) { sum[l] = bitcast<f32>(bits | 0x400000u); }   // x was not finite: neither is its sum
+  }
   out[i] = sum;
 }

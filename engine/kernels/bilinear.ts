@@ -1,7 +1,7 @@
 import wgsl from '../../shaders/bilinear.wgsl';
 import type { Engine } from '../engine.ts';
 import { type Constants, Kernel } from '../kernel.ts';
-import { padded, type Shape, size, type Tensor } from '../tensor.ts';
+import { type Shape, size, type Tensor } from '../tensor.ts';
 
 const kernel = new Kernel('bilinear', wgsl);
 /** Invocations that look for the largest |x|: each takes every so-many-th quad. */
@@ -22,7 +22,7 @@ function settings(image: Shape, field: Shape, sampling: Sampling) {
   const [, channels, height, width] = image;
   const [, , rows, columns] = field;
   const uniforms = { height, width, rows, columns, bits: fixedPointBits(rows * columns) };
-  return { constants: { C4: padded(channels) / 4, ...sampling }, uniforms };
+  return { constants: { C: channels, ...sampling }, uniforms };
 }
 
 /** (N, C, field's size): the image (N, C, H, W) at the places of the field (N, 2, ...). */
@@ -63,13 +63,13 @@ export function scatter(
   label: string,
 ): Tensor {
   const out = engine.empty(image);
-  using words = engine.raw(2 * out.bytes);
+  using words = engine.raw(16 * Math.ceil(size(image) / 2)); // 8 bytes for each value
   using largest = engine.raw(4);
   const set = settings(image, field.shape, sampling);
   engine.run(kernel, 'clear', { bind: { words4: words, largest }, threads: words.bytes / 16 });
   engine.run(kernel, 'measure', { bind: { x, largest }, threads: Math.min(x.bytes / 16, MEASURING) });
   const flops = 12 * size(x.shape);
   engine.run(kernel, 'scatter', { bind: { x, field, words, largest }, ...set, threads: x.bytes / 16, flops, label });
-  engine.run(kernel, 'collect', { bind: { words4: words, largest, out }, ...set, threads: out.bytes / 16 });
+  engine.run(kernel, 'collect', { bind: { pairs: words, largest, out }, ...set, threads: out.bytes / 16 });
   return out;
 }
