@@ -4,7 +4,7 @@ import { nearest } from './near.ts';
 import { type Recipe, recipe } from './recipe.ts';
 import { b123t } from './recipes/b123t.ts';
 import { dbpn } from './recipes/dbpn.ts';
-import { duf } from './recipes/duf.ts';
+import { duf, duf16, duf28 } from './recipes/duf.ts';
 import { esrgan } from './recipes/esrgan.ts';
 import { frvsr } from './recipes/frvsr.ts';
 import { fstrn, fstrnSmall } from './recipes/fstrn.ts';
@@ -20,7 +20,10 @@ export { checkRecipe, type Recipe } from './recipe.ts';
 
 /** How networks are trained, by name: as their papers did, in so far as one loss between result and truth can. */
 export const recipes: Readonly<Record<string, Recipe>> = Object.fromEntries(
-  [...[fstrn, fstrnSmall, vdsr, srresnet, msrresnet, esrgan, rcan, dbpn], ...[vespcn, spmc, b123t, frvsr, duf, rbpn]]
+  [
+    ...[fstrn, fstrnSmall, vdsr, srresnet, msrresnet, esrgan, rcan, dbpn],
+    ...[vespcn, spmc, b123t, frvsr, duf, duf28, duf16, rbpn],
+  ]
     .filter((one) => Object.hasOwn(nets, one.net.name))
     .map((one) => [one.name, one]),
 );
