@@ -283,8 +283,8 @@ function adopt(published: StateDict): Adopted {
   };
 }
 
-function adoptDiscriminator(published: StateDict): Adopted {
-  const tensors: StateDict = new Map([...published].filter(([name]) => !name.endsWith('.num_batches_tracked')));
+/** Published files have our names; the settings are in their shapes. */
+function adoptDiscriminator(tensors: StateDict): Adopted {
   const { width, channels, size } = esrganDiscriminatorDefaults;
   const [ours = width, pictures = channels] = tensors.get('conv0_0.weight')?.shape ?? [];
   const flat = tensors.get('linear1.weight')?.shape[1];
