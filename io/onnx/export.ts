@@ -3,7 +3,7 @@ import { type Module, Noise, type StateDict } from '../../engine/nn/module.ts';
 import { Random } from '../../engine/random.ts';
 import type { Shape } from '../../engine/tensor.ts';
 import { nets } from '../../nets/index.ts';
-import { inputShape, Net } from '../../nets/net.ts';
+import { inputShape, Net, type NetEntry } from '../../nets/net.ts';
 import { writeFileAtomic } from '../atomic.ts';
 import { type SilentEngine, silentEngine } from './silent-engine.ts';
 import { type Axis, generalise, type Program, type Sizes, STARTS } from './sizes.ts';
@@ -21,8 +21,6 @@ export interface OnnxOptions {
   readonly size?: readonly [h: number, w: number];
   /** Frames, where they are to be fixed; the window of a network that has one. */
   readonly frames?: number;
-  /** Shapes of the inputs of a network that does not enlarge, in the place of usual ones. */
-  readonly shapes?: readonly Shape[];
   /** Of subpixel. */
   readonly version: string;
 }
@@ -48,7 +46,7 @@ export async function exportOnnx(options: OnnxOptions): Promise<OnnxModel> {
   const module = entry.create({ engine, random, noise: new Noise(seed) }, config).train(false);
   if (tensors) module.loadStateDict(tensors);
   const names = inputNames(entry.inputs, stepOf(module, options.frames));
-  const program = programOf(module, silent, options, entry.usual ?? []);
+  const program = programOf(module, silent, options, usualShapes(entry, config));
   const named = new Map(Array.from(module.namedTensors(), ([path, x]) => [silent.valuesOf(x), path] as const));
   const parameters = program.trace.values.flatMap(({ id, data }) => {
     const path = data && named.get(data);
@@ -80,6 +78,17 @@ const inputNames = (inputs: readonly string[], isStep: boolean): string[] =>
 /** In the place of numbers that nobody will look at. */
 const idle = { uniform: () => 0.5, normal: () => 0 } as Random;
 
+/** Settings that tell sizes of the usual input. */
+const TELLING = ['channels', 'features', 'motion', 'size'];
+
+function usualShapes({ usual = [], defaults }: NetEntry, config: Readonly<Record<string, unknown>>): Shape[] {
+  const told = (n: number): number => {
+    const key = TELLING.find((key) => defaults[key] === n);
+    return key === undefined ? n : ((config[key] as number | undefined) ?? n);
+  };
+  return usual.map((shape) => shape.map(told));
+}
+
 interface Input {
   readonly start: Sizes;
   readonly candidates: readonly Axis[];
@@ -87,16 +96,17 @@ interface Input {
 }
 
 /** What the network takes, beginning with a picture of h x w. */
-function inputsOf(module: Module, { size, frames, shapes }: OnnxOptions, usual: readonly Shape[], start: Start): Input {
+function inputsOf(module: Module, { size, frames }: OnnxOptions, usual: readonly Shape[], start: Start): Input {
   const [h, w] = size ?? start;
   const plane: Axis[] = size ? [] : ['h', 'w'];
   if (!(module instanceof Net)) {
-    const given = shapes ?? usual;
+    const clip = usual.find((shape) => shape.length === 5);
+    const t = frames ?? clip?.[2] ?? 1;
+    const isPlane = usual.some((shape) => shape.length >= 4);
     return {
-      start: { n: 1, t: 1, h, w },
-      candidates: given.some((shape) => shape.length >= 4) ? ['n', ...plane] : ['n'],
-      shapes: ({ n, h, w }) =>
-        given.map((shape) => (shape.length < 4 ? [n, ...shape.slice(1)] : [n, ...shape.slice(1, -2), h, w])),
+      start: { n: 1, t, h, w },
+      candidates: ['n', ...(clip && frames === undefined ? (['t'] as const) : []), ...(isPlane ? plane : [])],
+      shapes: ({ n, t, h, w }) => usual.map(([, c, ...rest]) => [n, c, ...[t, h, w].slice(3 - rest.length)]),
     };
   }
   const { form, motion, window } = module;

@@ -1,4 +1,4 @@
-import { ShapeError, SubpixelError } from '../../engine/errors.ts';
+import { ShapeError, SubpixelError, UsageError } from '../../engine/errors.ts';
 import type { Attributes, Call, Trace, Value } from './trace.ts';
 
 /** Samples, frames, rows, columns. */
@@ -169,7 +169,7 @@ function tried(run: (sizes: Sizes) => Trace, sizes: Sizes, axis: Axis): Trace {
   try {
     return run(sizes);
   } catch (error) {
-    if (!(error instanceof ShapeError)) throw error;
+    if (!(error instanceof ShapeError || error instanceof UsageError)) throw error;
     throw new Fixed(axis, error.message);
   }
 }
