@@ -7,6 +7,7 @@ const DEEPEST = 16;
 const MOST_OBJECTS = 20_000;
 const HEAP = 64 * 2 ** 20; // what the library itself may take, besides a file's numbers
 const PAGE = 65_536;
+const STRETCH = 2 ** 24;
 
 let heapLimit = HEAP;
 const grow = WebAssembly.Memory.prototype.grow;
@@ -20,52 +21,68 @@ console.log = () => {};
 const { File, ready } = await import('h5wasm');
 const library = await ready;
 
-/** @param limit bytes that all numbers together may take @returns tensors as they stand, dtype by kind, size and sign */
+/** @param limit bytes that all numbers together may take @returns tensors as they stand, dtype by kind and size */
 function read(bytes, limit) {
   heapLimit = HEAP + limit;
-  library.FS.createDataFile('/', 'weights.h5', bytes, true, false, true);
-  const file = new File('/weights.h5', 'r');
+  let file;
   try {
-    if (file.file_id < 0n) throw new Error('it cannot be opened');
-    const tensors = [];
-    const seen = { objects: 0, bytes: 0 };
-    const walk = (group, path) => {
-      for (const name of group.keys()) {
-        if (++seen.objects > MOST_OBJECTS || path.length >= DEEPEST) throw new Error('its groups have no end');
-        const entity = group.get(name);
-        if (entity?.type === 'Group') walk(entity, [...path, name]);
-        if (entity?.type === 'Dataset') tensors.push(...dataset(entity, [...path, name].join('/'), seen, limit));
-      }
-    };
-    walk(file, []);
-    return tensors;
+    library.FS.createDataFile('/', 'weights.h5', bytes, true, false, true);
+    file = new File('/weights.h5', 'r');
+    if (file.file_id < 0n) throw new Error('it is damaged or truncated');
+    return tensorsIn(file, [], { objects: 0, bytes: 0, limit });
   } finally {
-    file.close();
+    file?.close();
     library.FS.unlink('/weights.h5');
   }
 }
 
+function tensorsIn(group, path, seen) {
+  return group.keys().flatMap((name) => {
+    if (++seen.objects > MOST_OBJECTS || path.length >= DEEPEST) throw new Error('its groups have no end');
+    const entity = group.get(name);
+    if (entity?.type === 'Group') return tensorsIn(entity, [...path, name], seen);
+    return entity?.type === 'Dataset' ? dataset(entity, [...path, name].join('/'), seen) : [];
+  });
+}
+
 /** None for texts and records. The library turns numbers with the high byte first around. */
-function dataset({ file_id, path, metadata }, name, seen, limit) {
-  const { type, size, signed, shape } = metadata;
-  const numbers = type === library.H5T_class_t.H5T_INTEGER.value || type === library.H5T_class_t.H5T_FLOAT.value;
-  if (!numbers || !shape) return [];
+function dataset(set, name, seen) {
+  const { type, size, signed, shape } = set.metadata;
+  const kinds = library.H5T_class_t;
+  if ((type !== kinds.H5T_INTEGER.value && type !== kinds.H5T_FLOAT.value) || !shape) return [];
+  const what = `${name} (${shape.join(', ')})`;
   const length = shape.reduce((a, b) => a * b, size);
   seen.bytes += length;
-  if (!(seen.bytes <= limit)) throw new Error(`${name} (${shape.join(', ')}) is more than the file can hold`);
-  const at = library._malloc(Math.max(length, 1));
-  if (at === 0) throw new Error(`${name} (${shape.join(', ')}) finds no memory`);
+  if (!(seen.bytes <= seen.limit)) throw new Error(`${what} is more than the file can hold`);
+  const values = new Uint8Array(length);
+  if (length > 0) readInto(values, set, what);
+  const dtype = `${type === kinds.H5T_FLOAT.value ? 'F' : signed ? 'I' : 'U'}${8 * size}`;
+  return [{ name, dtype, item: size, shape, values }];
+}
+
+/** By stretches of the first axis, so that a large data set does not stand in memory a third time. */
+function readInto(values, { file_id, path, metadata: { shape } }, what) {
+  const [first = 1, ...rest] = shape;
+  const row = values.length / first;
+  const rows = Math.min(Math.max(1, Math.floor(STRETCH / row)), first);
+  const at = library._malloc(rows * row);
+  if (at === 0) throw new Error(`${what} finds no memory`);
   try {
-    if (length > 0 && library.get_dataset_data(file_id, path, null, null, null, BigInt(at)) < 0) {
-      throw new Error(`${name} cannot be read`);
+    for (let begin = 0; begin < first; begin += rows) {
+      const count = Math.min(rows, first - begin);
+      const part =
+        shape.length === 0 ? [null, null, null] : [[count, ...rest], [begin, ...zeros(rest)], shape.map(() => 1)];
+      const [counts, offsets, steps] = part.map((numbers) => numbers?.map(BigInt) ?? null);
+      const status = library.get_dataset_data(file_id, path, counts, offsets, steps, BigInt(at));
+      if (status < 0) throw new Error(`${what} cannot be read`);
+      values.set(library.HEAPU8.subarray(at, at + count * row), begin * row);
     }
-    const values = library.HEAPU8.slice(at, at + length);
-    const kind = type === library.H5T_class_t.H5T_FLOAT.value ? 'F' : signed ? 'I' : 'U';
-    return [{ name, dtype: `${kind}${8 * size}`, item: size, shape, values }];
   } finally {
     library._free(at);
   }
 }
+
+const zeros = (axes) => axes.map(() => 0);
 
 parentPort.on('message', ({ bytes, limit }) => {
   try {

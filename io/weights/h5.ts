@@ -45,7 +45,7 @@ export async function readH5(file: Bytes): Promise<Map<string, FileTensor>> {
 }
 
 async function ask(file: Bytes): Promise<Answer> {
-  const worker = spare ?? new Worker(join(projectFolder, 'io/weights/h5-worker.mjs'));
+  const worker = spare ?? new Worker(join(projectFolder, 'io/weights/h5-worker.mjs'), { execArgv: [] });
   spare = undefined;
   worker.ref();
   const { answer, forget } = listen(worker, SECONDS + file.size / BYTES_PER_SECOND);
