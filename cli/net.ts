@@ -39,6 +39,13 @@ export function refuseOtherScale({ config }: Net, scale: number): void {
   if (config.scale !== scale) throw new UsageError(`--scale ${scale}: this network enlarges ${config.scale} times`);
 }
 
+/** @throws {UsageError} that lists what settings there are */
+export function refuseUnknownSettings(name: string, { defaults }: NetEntry, config: object): void {
+  const unknown = Object.keys(config).find((key) => !Object.hasOwn(defaults, key));
+  if (unknown)
+    throw new UsageError(`${name} has no setting ${unknown}; there are: ${Object.keys(defaults).join(', ')}`);
+}
+
 /** A network to be used, and what it was trained on. */
 export interface LoadedNet {
   readonly net: Net;
@@ -86,10 +93,7 @@ export async function loadModule<M extends Module>(
 ): Promise<{ net: M; weights?: Weights }> {
   const weights = options.weights === undefined ? undefined : await readWeights(options.weights, name);
   const config = { ...weights?.config, ...options.config };
-  const unknown = Object.keys(config).find((key) => !Object.hasOwn(entry.defaults, key));
-  if (unknown) {
-    throw new UsageError(`${name} has no setting ${unknown}; there are: ${Object.keys(entry.defaults).join(', ')}`);
-  }
+  refuseUnknownSettings(name, entry, config);
   if (weights) await refuseMisfit(options.weights as string, name, weights, options.config);
   const random = weights ? new StillRandom() : new Random(options.seed);
   const net = entry.create({ engine, random, noise: new Noise(options.seed) }, config);

@@ -5,6 +5,7 @@ import type { Shape } from '../../engine/tensor.ts';
 import { nets } from '../../nets/index.ts';
 import { inputShape, Net, type NetEntry } from '../../nets/net.ts';
 import { writeFileAtomic } from '../atomic.ts';
+import { StillRandom } from '../weights/fit.ts';
 import { type SilentEngine, silentEngine } from './silent-engine.ts';
 import { type Axis, generalise, type Program, type Sizes, STARTS } from './sizes.ts';
 import { trace } from './trace.ts';
@@ -42,7 +43,7 @@ export async function exportOnnx(options: OnnxOptions): Promise<OnnxModel> {
   const entry = nets[name];
   const silent = await silentEngine();
   const { engine } = silent;
-  const random = tensors ? idle : new Random(seed);
+  const random = tensors ? new StillRandom() : new Random(seed);
   const module = entry.create({ engine, random, noise: new Noise(seed) }, config).train(false);
   if (tensors) module.loadStateDict(tensors);
   const names = inputNames(entry.inputs, stepOf(module, options.frames));
@@ -74,9 +75,6 @@ export async function writeOnnx(path: string, options: OnnxOptions): Promise<Onn
 /** Without those that may be missing; but a step of a recurrent network goes on from a result. */
 const inputNames = (inputs: readonly string[], isStep: boolean): string[] =>
   inputs.filter((name) => isStep || !name.endsWith('?')).map((name) => name.replace('?', ''));
-
-/** In the place of numbers that nobody will look at. */
-const idle = { uniform: () => 0.5, normal: () => 0 } as Random;
 
 /** Settings that tell sizes of the usual input. */
 const TELLING = ['channels', 'features', 'motion', 'size'];
