@@ -47,6 +47,20 @@ const SLOPE = 0.25;
 /** The flow's. */
 const MOTION = 2;
 
+/** Layers in turn, which belong to someone else: one block where blocks are computed again. */
+class Chain extends Module {
+  readonly #layers: readonly Module[];
+
+  constructor(layers: readonly Module[]) {
+    super();
+    this.#layers = layers;
+  }
+
+  forward(x: Tensor): Tensor {
+    return chain(x, this.#layers);
+  }
+}
+
 /** PReLU(x + conv2(PReLU(conv1(x)))), both PReLUs one. */
 class ResnetBlock extends Module {
   readonly conv1: Conv2d;
@@ -92,6 +106,7 @@ export class Rbpn extends Net {
   readonly res_feat2: Module[];
   readonly res_feat3: Module[];
   readonly output: ConvBlock;
+  readonly #chains: { readonly res_feat1: Chain; readonly res_feat2: Chain; readonly res_feat3: Chain };
 
   /** @throws {UsageError} when the configuration makes no network */
   constructor(build: Build, config: Partial<RbpnConfig> = {}) {
@@ -118,6 +133,11 @@ export class Rbpn extends Net {
     this.res_feat1 = chainOf(features, new DeconvBlock(build, features, width, window));
     this.res_feat2 = chainOf(width, new ConvBlock(build, width, width, SAME));
     this.res_feat3 = chainOf(width, new ConvBlock(build, width, features, window));
+    this.#chains = {
+      res_feat1: new Chain(this.res_feat1),
+      res_feat2: new Chain(this.res_feat2),
+      res_feat3: new Chain(this.res_feat3),
+    };
     this.output = new ConvBlock(build, (frames - 1) * width, channels, SAME, true);
   }
 
@@ -133,7 +153,7 @@ export class Rbpn extends Net {
       const seen = joined([target, neighbour, frameOf(motion, i)]);
       maps.push(this.project(features, seen));
       scope.release(features);
-      if (i < frames - 2) features = chain(maps[i], this.res_feat3);
+      if (i < frames - 2) features = chain(maps[i], [this.#chains.res_feat3]);
     }
     const all = joined(maps);
     for (const map of maps) if (map !== all) scope.release(map);
@@ -141,11 +161,9 @@ export class Rbpn extends Net {
     return scope.keep(clipOf([residual ? add(y, imresize(target, { scale })) : y]));
   }
 
-  /** Keeps little for the gradients: the inputs of DBPN-S and of each block, not what is inside. */
+  /** Keeps little for the gradients: the inputs of DBPN-S and of each chain of blocks, not what is inside. */
   override checkpointBlocks(): void {
-    for (const module of [this.DBPN, ...this.res_feat1, ...this.res_feat2, ...this.res_feat3]) {
-      module.checkpointed = true;
-    }
+    for (const part of [this.DBPN, ...Object.values(this.#chains)]) part.checkpointed = true;
   }
 
   /** Figure 3: the enlargement of the middle frame's features, corrected by what a neighbour shows. */
@@ -155,14 +173,14 @@ export class Rbpn extends Net {
     const single = chain(features, [this.DBPN]);
     const difference = sub(single, several);
     scope.release(several);
-    const error = chain(difference, this.res_feat2);
+    const error = chain(difference, [this.#chains.res_feat2]);
     scope.release(difference);
     return scope.keep(add(single, error));
   }
 
   private together(seen: Tensor): Tensor {
     using scope = seen.engine.scope();
-    return scope.keep(chain(this.feat1.forward(seen), this.res_feat1));
+    return scope.keep(chain(this.feat1.forward(seen), [this.#chains.res_feat1]));
   }
 }
 
