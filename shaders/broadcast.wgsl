@@ -3,7 +3,7 @@
 const KIND = 0u;
 const ADD = 0u;  const SUB = 1u;  const MUL = 2u;      // else: divide
 const AXES = 1u;          // up to four
-const C4 = 1u;            // quads of channels: an axis of its own only where the padding must be kept zero, or as a fifth
+const C4 = 1u;            // quads of channels: an axis of its own where they step alone, where their padding must be kept zero, or as a fifth
 const LANES = 4u;         // channels in the last quad
 const A_STEP = 0u;        // from quad to quad
 const B_STEP = 0u;

@@ -72,7 +72,8 @@ function plan(out: Shape, a: Shape, b: Shape, zeroKept: boolean) {
   const masked = channels % 4 !== 0 && (!zeroKept || splat(a) || splat(b));
   const all: Axis[] = sizes.map((n, k) => ({ length: k === 0 ? quads : n, a: stepsA[k], b: stepsB[k] }));
   const merged = merge(all);
-  const apart = masked || merged.length > 4;
+  const alone = merged.length > 1 && merged[0].length === quads; // then a constant divides faster than a uniform
+  const apart = masked || alone || merged.length > 4;
   const axes = apart ? merge(all.slice(1)) : merged;
   const channel = apart ? all[0] : { length: 1, a: 0, b: 0 };
   const pick = (key: keyof Axis) => axes.map((axis) => axis[key]);
