@@ -277,7 +277,10 @@ export class Frvsr extends Net {
   }
 }
 
-/** The port's files: its bicubic kernel stands in them twice where it trained on Gaussian input; all else tells by its shape. */
+/**
+ * The port's files, of FRVSR or of TecoGAN's generator. Its bicubic kernel stands in them twice where it trained on Gaussian
+ * input, nothing where it trained on bicubic input; the other settings are in the shapes.
+ */
 function adopt(tensors: StateDict): Adopted {
   const kernels = [...tensors.keys()].filter((name) => name.endsWith('upsample_func.kernels'));
   const own: StateDict = new Map([...tensors].filter(([name]) => !kernels.includes(name)));
@@ -287,8 +290,8 @@ function adopt(tensors: StateDict): Adopted {
   const [flowWidth = frvsrDefaults.flowWidth] = shape('fnet.encoder1.0');
   const blocks = [...own.keys()].filter((name) => /^srnet\.resblocks\.\d+\.conv\.0\.weight$/.test(name)).length;
   const scale = inputs > channels ? Math.sqrt(inputs / channels - 1) : frvsrDefaults.scale;
-  const config = { channels, scale, width, blocks, flowWidth };
-  return { config: kernels.length > 0 ? { ...config, version: 'bd' } : config, tensors: own };
+  const version = kernels.length > 0 ? 'bd' : 'bi';
+  return { config: { channels, scale, width, blocks, flowWidth, version }, tensors: own };
 }
 
 export const entry: NetEntry<Frvsr> = {
@@ -299,7 +302,7 @@ export const entry: NetEntry<Frvsr> = {
   defaults: { ...frvsrDefaults },
   inputs: ['x', 'previous?'],
   published: { parameters: 5_054_693, by: 'counted from the paper and the public code of TecoGAN' },
-  weights: 'github.com/skycrapers/TecoGAN-PyTorch (versions bd and bi, width 64)',
+  weights: 'github.com/skycrapers/TecoGAN-PyTorch (FRVSR and TecoGAN; versions bd and bi, width 64)',
   verified: 'PyTorch, float64: output and every gradient through three frames, of all versions',
   create: (build, config) => new Frvsr(build, config as Partial<FrvsrConfig>),
   adopt,

@@ -63,7 +63,7 @@ describe('FRVSR', () => {
         'srnet.conv_up.0.weight',
       ]),
     );
-    expect(entry.adopt!(state)).toEqual({ config, tensors: state });
+    expect(entry.adopt!(state)).toEqual({ config: { ...config, version: 'bi' }, tensors: state });
     const kernels = { shape: [4, 4], data: new Float32Array(16) };
     const published = new Map([...state, ['upsample_func.kernels', kernels], ['srnet.upsample_func.kernels', kernels]]);
     expect(entry.adopt!(published)).toEqual({ config: { ...config, version: 'bd' }, tensors: state });
