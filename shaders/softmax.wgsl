@@ -49,6 +49,7 @@ fn columns_gradient(@builtin(global_invocation_id) id: vec3u, @builtin(num_workg
 var<workgroup> partial: array<f32, WORKGROUP>;
 
 fn most_of_position(t: u32, value: f32) -> f32 {
+  if (SHARE == 1u) { return value; }
   partial[t] = value;
   for (var half = SHARE / 2u; half > 0u; half /= 2u) {
     workgroupBarrier();
@@ -59,6 +60,7 @@ fn most_of_position(t: u32, value: f32) -> f32 {
 }
 
 fn sum_of_position(t: u32, value: f32) -> f32 {
+  if (SHARE == 1u) { return value; }
   workgroupBarrier();      // the tree before may still be read
   partial[t] = value;
   for (var half = SHARE / 2u; half > 0u; half /= 2u) {

@@ -46,6 +46,7 @@ export const opTable: Record<string, string[]> = {
   softmax: ['input'],
   log_sum_exp: ['input'],
   bce_with_logits: ['input', 'target'],
+  cross_entropy: ['input', 'target'],
   sum: ['input'],
   mean: ['input'],
   l1_loss: ['input', 'target'],

@@ -73,10 +73,15 @@ const sums: OpCase[] = [
   one('log_sum_exp', '256x256', [1, 3, 256, 256], {}, large),
 ];
 
-function bce(name: string, shape: number[], reach: number, rest: Rest = {}): OpCase {
+/** Scores within a reach, and targets in 0..1. */
+function entropy(op: string, name: string, shape: number[], reach: number, rest: Rest = {}): OpCase {
   const range = { input: { low: -reach, high: reach }, target: { low: 0, high: 1 } };
-  return { op: 'bce_with_logits', name, inputs: { input: shape, target: shape }, range, ...rest };
+  return { op, name, inputs: { input: shape, target: shape }, range, ...rest };
 }
+const bce = (name: string, shape: number[], reach: number, rest?: Rest) =>
+  entropy('bce_with_logits', name, shape, reach, rest);
+const crossEntropy = (name: string, shape: number[], reach: number, rest?: Rest) =>
+  entropy('cross_entropy', name, shape, reach, rest);
 
 export const pooling: readonly OpCase[] = [
   ...pictures,
@@ -132,6 +137,11 @@ export const pooling: readonly OpCase[] = [
   bce('odd channels', [2, 5, 3, 4], 30),
   bce('frames', [1, 6, 3, 2, 4], 12),
   bce('256x256', [1, 3, 256, 256], 8, large),
+  crossEntropy('one element', [1, 1], 1),
+  crossEntropy('classes', [3, 101], 8),
+  crossEntropy('odd classes of a picture', [2, 5, 3, 4], 4),
+  crossEntropy('classes of frames', [1, 6, 3, 2, 4], 30),
+  crossEntropy('256x256', [1, 3, 256, 256], 8, large),
 ];
 
 const refused = (op: string, name: string, input: number[], attrs: Attrs = {}): OpCase => one(op, name, input, attrs);
@@ -157,6 +167,8 @@ export const refusedPooling: readonly OpCase[] = [
   refused('batch_to_frames', 'no whole clips', [7, 3, 4, 5], { frames: 3 }),
   refused('softmax', 'no such axis', [2, 3, 4], { axis: 3 }),
   refused('log_sum_exp', 'an axis twice', [2, 3, 4], { axes: [0, -3] }),
+  { op: 'cross_entropy', name: 'numbers of classes', inputs: { input: [2, 3], target: [2, 1] } },
+  { op: 'cross_entropy', name: 'vector', inputs: { input: [3], target: [3] } },
   { op: 'bce_with_logits', name: 'shapes differ', inputs: { input: [2, 3], target: [2, 1] } },
   refused('reshape', 'nothing left over', [2, 3, 4], { shape: [5, -1] }),
 ];

@@ -5,6 +5,7 @@ import { concat } from './concat.ts';
 import { conv2d, conv3d } from './conv.ts';
 import { conv_transpose2d, conv_transpose3d } from './conv_transpose.ts';
 import { correlation } from './correlation.ts';
+import { cross_entropy } from './cross_entropy.ts';
 import { dynamic_filter } from './dynamic_filter.ts';
 import { batch_to_frames, frames_to_batch } from './frames.ts';
 import { fused_conv2d, fused_conv3d } from './fused_conv.ts';
@@ -77,6 +78,7 @@ export const ops: Record<string, AnyOp> = {
   softmax,
   log_sum_exp,
   bce_with_logits,
+  cross_entropy,
   sum,
   mean,
   l1_loss,

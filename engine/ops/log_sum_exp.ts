@@ -11,8 +11,12 @@ import { exp } from './unary.ts';
 
 const kernel = new Kernel('log_sum_exp', wgsl);
 
+/** log Σ e^x over the axes that `gone` marks; each of them stays with size 1. */
+export const logSumExp = (engine: Engine, x: Tensor, gone: readonly boolean[]): Tensor =>
+  foldAxes(engine, x, gone, passes(engine, x.shape, gone));
+
 /** Passes over axes of a shape; the padding of its channels must be left out at the first, or cleared at the last. */
-function logSumExp(engine: Engine, shape: Shape, gone: readonly boolean[]): Fold {
+function passes(engine: Engine, shape: Shape, gone: readonly boolean[]): Fold {
   const { channels } = extent(shape, 'image');
   const channelsGo = gone[Math.min(shape.length, 2) - 1];
   const isPadded = channels % 4 !== 0;
@@ -60,7 +64,7 @@ export const log_sum_exp = defineOp({
   },
   forward({ input }, { engine, attrs, shape }) {
     const gone = goneAxes('log_sum_exp', input.shape, attrs);
-    return reshaped(foldAxes(engine, input, gone, logSumExp(engine, input.shape, gone)), shape);
+    return reshaped(logSumExp(engine, input, gone), shape);
   },
   saves: ['input', 'y'],
   backward: (dy, { input, y }, { engine, attrs, shapes }) => ({

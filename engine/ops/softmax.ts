@@ -6,6 +6,8 @@ import { extent, padded, type Shape, size } from '../tensor.ts';
 
 const kernel = new Kernel('softmax', wgsl);
 const WORKGROUP = 64;
+/** Of channels that an invocation takes alone. Sharing them costs barriers, which processors pay dearly for. */
+const QUADS = 16;
 
 interface Plan {
   readonly entry: 'channels' | 'columns';
@@ -25,7 +27,7 @@ function plan(shape: Shape, axis: number): Plan {
     const constants = { C4: LANES === 4 ? 1 : C4, LANES };
     return { entry: 'columns', constants, uniforms: { middle, inner, positions }, threads: positions };
   }
-  const SHARE = Math.min(2 ** Math.ceil(Math.log2(Math.max(C4 / 2, 1))), WORKGROUP);
+  const SHARE = Math.min(2 ** Math.ceil(Math.log2(Math.max(C4 / QUADS, 1))), WORKGROUP);
   const uniforms = { middle: 1, inner: 1, positions: outer };
   return { entry: 'channels', constants: { C4, LANES, SHARE }, uniforms, threads: outer * SHARE };
 }

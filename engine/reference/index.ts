@@ -15,7 +15,7 @@ import { imresize, interpolate, resizeTf1 } from './resize.ts';
 import { separableConv3d } from './separable.ts';
 import { batchToFrames, concat, framesToBatch, pad, reshape, slice } from './shape.ts';
 import { pixelShuffle, pixelUnshuffle } from './shuffle.ts';
-import { bceWithLogits, logSumExp, softmax } from './softmax.ts';
+import { bceWithLogits, crossEntropy, logSumExp, softmax } from './softmax.ts';
 import { splat } from './splat.ts';
 import { warp } from './warp.ts';
 
@@ -69,6 +69,7 @@ export const references: Record<string, Reference> = {
   softmax,
   log_sum_exp: logSumExp,
   bce_with_logits: bceWithLogits,
+  cross_entropy: crossEntropy,
   sum,
   mean,
   l1_loss: loss.l1Loss,

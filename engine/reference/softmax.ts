@@ -79,3 +79,30 @@ export const bceWithLogits: Reference = {
     };
   },
 };
+
+/** L = mean over groups of classes of -Σ t·log softmax(x); dx = softmax(x)·Σt - t. */
+export const crossEntropy: Reference = {
+  forward({ input, target }) {
+    const rows = groups(input.shape, [1]);
+    let total = 0;
+    for (const row of rows) {
+      const sum = logSum(input, row);
+      for (const i of row) total += target.data[i] * (sum - input.data[i]);
+    }
+    return { shape: [], data: Float64Array.of(total / rows.length) };
+  },
+  backward(dy, { input, target }) {
+    const rows = groups(input.shape, [1]);
+    const g = dy.data[0] / rows.length;
+    const [dx, dt] = [zeros(input.shape), zeros(input.shape)];
+    for (const row of rows) {
+      const sum = logSum(input, row);
+      const total = row.reduce((t, i) => t + target.data[i], 0);
+      for (const i of row) {
+        dx.data[i] = g * (Math.exp(input.data[i] - sum) * total - target.data[i]);
+        dt.data[i] = g * (sum - input.data[i]);
+      }
+    }
+    return { input: dx, target: dt };
+  },
+};

@@ -108,6 +108,7 @@ const byLargest = {
   softmax: ['y', 'input'],
   log_sum_exp: ['y', 'input'],
   bce_with_logits: ['input'],
+  cross_entropy: ['input', 'target'],
   batch_norm: ['y', 'input', 'weight', 'bias', 'running_mean', 'running_var'],
   instance_norm: ['y', 'input', 'weight', 'bias'],
 } as Record<string, string[] | undefined>;

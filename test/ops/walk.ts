@@ -40,6 +40,7 @@ export const families = {
     'softmax',
     'log_sum_exp',
     'bce_with_logits',
+    'cross_entropy',
   ],
   norm: ['batch_norm', 'instance_norm'],
   reducing: ['sum', 'mean', 'l1_loss', 'mse_loss', 'charbonnier_loss', 'huber_loss'],
@@ -56,7 +57,13 @@ export function useEngine(): () => Engine {
 }
 
 /** For what is built of exp: what WGSL allows it, 3 + 2|x| ulp, |x| up to 4, or up to 14 where y comes from far sums. */
-const OF_EXP: Record<string, number | undefined> = { exp: 22, softmax: 22, log_sum_exp: 62, dynamic_filter: 22 };
+const OF_EXP: Record<string, number | undefined> = {
+  exp: 22,
+  softmax: 22,
+  log_sum_exp: 62,
+  cross_entropy: 62,
+  dynamic_filter: 22,
+};
 
 /**
  * Units of 2⁻²⁴·Σ|terms| that a result may be off: a few roundings; twice the few for normalisation, which rounds a mean, a
