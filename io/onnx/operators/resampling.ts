@@ -49,9 +49,9 @@ function planes(graph: Graph, x: string, dims: readonly Extent[]) {
 }
 
 /**
- * MATLAB's imresize, whose border rule (a mirror that repeats the edge) no operator of ONNX has. Where the size is known, the
- * two maps are matrices. Where it is free and the factor or its inverse is whole, all positions have the same weights: a
- * mirrored margin, and a convolution or its transpose.
+ * MATLAB's imresize, whose border rule (a mirror that repeats the edge) no operator of ONNX has. Where the factor or its inverse
+ * is whole, all positions have the same weights: a mirrored margin, and a convolution or its transpose, for any size. By other
+ * factors a size that is known becomes a product with a matrix.
  */
 const imresize: Emitter = {
   inputs: ['input'],
@@ -61,17 +61,24 @@ const imresize: Emitter = {
     const dims = x.dims();
     const [sh, sw] = factors('imresize scale', attrs.scale, 2);
     const [h, w] = dims.slice(-2);
-    if (typeof h === 'number' && typeof w === 'number') {
-      const rows = matrix(graph, imresizeMap(h, sh, attrs.antialias), false);
-      const columns = matrix(graph, imresizeMap(w, sw, attrs.antialias), true);
-      return graph.op('MatMul', [graph.op('MatMul', [rows, x.name]), columns]);
-    }
     const apart = planes(graph, x.name, dims);
-    const [tall, height] = stretched(graph, apart.name, 2, h, sh, attrs.antialias);
-    const [wide, width] = stretched(graph, tall, 3, w, sw, attrs.antialias);
+    const [tall, height] = resized(graph, apart.name, 2, h, sh, attrs.antialias);
+    const [wide, width] = resized(graph, tall, 3, w, sw, attrs.antialias);
     return apart.join(wide, [height, width]);
   },
 };
+
+/** One axis of (M, 1, H, W). @returns the result and its size */
+function resized(graph: Graph, x: string, axis: 2 | 3, n: Extent, s: number, antialias: boolean): [string, Extent] {
+  if (s === 1) return [x, n];
+  const [up, down] = [Math.round(s), Math.round(1 / s)];
+  if (Math.abs(s - up) < 1e-12) return enlarged(graph, x, axis, n, up, antialias);
+  if (Math.abs(1 / s - down) < 1e-9) return reduced(graph, x, axis, n, down, antialias);
+  if (typeof n !== 'number') throw new UsageError(`imresize by ${s} has no ONNX form for free sizes: fix them`);
+  const map = imresizeMap(n, s, antialias);
+  const weights = matrix(graph, map, axis === 3);
+  return [graph.op('MatMul', axis === 3 ? [x, weights] : [weights, x]), map.outputs];
+}
 
 function matrix(graph: Graph, { inputs, outputs, start, index, weight }: AxisMap, transposed: boolean): string {
   const data = new Float32Array(inputs * outputs);
@@ -84,36 +91,33 @@ function matrix(graph: Graph, { inputs, outputs, start, index, weight }: AxisMap
   return graph.floats(`imresize_${inputs}_to_${outputs}${transposed ? '_columns' : ''}`, dims, data);
 }
 
-/** One axis of (M, 1, H, W), any size of it, by a whole factor or the inverse of one. @returns the result and its size */
-function stretched(graph: Graph, x: string, axis: 2 | 3, n: Extent, s: number, antialias: boolean): [string, Extent] {
-  if (s === 1) return [x, n];
-  const [up, down] = [Math.round(s), Math.round(1 / s)];
-  const along = <T>(value: T, other: T): T[] => (axis === 2 ? [value, other] : [other, value]);
-  const tag = `imresize_${up >= 1 ? up : `1_${down}`}${antialias ? '' : '_plain'}_${axis}`;
-  if (Math.abs(s - up) < 1e-12) {
-    const { taps, first } = interior(up, 1, up, antialias);
-    const margin = Math.max(-first, taps[0].length + first - 1);
-    // Output up·i + p gets taps[p][k] of input i + first + k: input i gives to outputs up·(i - first - k) + p.
-    const length = taps[0].length * up;
-    const kernel = Float32Array.from({ length }, (_, q) => taps[q % up][taps[0].length - 1 - Math.floor(q / up)]);
-    const weight = graph.floats(tag, [1, 1, ...along(length, 1)], kernel);
-    const large = graph.op('ConvTranspose', [mirrored(graph, x, axis, n, margin, margin), weight], {
-      strides: along(up, 1),
-    });
-    const begin = (margin + taps[0].length - 1 + first) * up;
-    const out = graph.calc('Mul', n, up);
-    return [graph.slice(large, axis, begin, graph.calc('Add', out, begin)), out];
-  }
-  if (Math.abs(1 / s - down) < 1e-9) {
-    const { taps, first } = interior(1 / down, down, 1, antialias);
-    const weight = graph.floats(tag, [1, 1, ...along(taps[0].length, 1)], Float32Array.from(taps[0]));
-    const margins = [-first, taps[0].length + first - 1];
-    const small = graph.op('Conv', [mirrored(graph, x, axis, n, margins[0], margins[1]), weight], {
-      strides: along(down, 1),
-    });
-    return [small, graph.calc('Div', graph.calc('Add', n, down - 1), down)];
-  }
-  throw new UsageError(`imresize by ${s} has no ONNX form for free sizes: fix them`);
+const along = <T>(axis: 2 | 3, value: T, other: T): T[] => (axis === 2 ? [value, other] : [other, value]);
+
+/**
+ * Output r·i + p is the sum of taps[p][k] · x[i + first + k]: so input i gives to outputs r·(i - first - k) + p, which is a
+ * transposed convolution.
+ */
+function enlarged(graph: Graph, x: string, axis: 2 | 3, n: Extent, r: number, antialias: boolean): [string, Extent] {
+  const { taps, first } = interior(r, 1, r, antialias);
+  const count = taps[0].length;
+  const margin = Math.max(-first, count + first - 1);
+  const kernel = Float32Array.from({ length: count * r }, (_, q) => taps[q % r][count - 1 - Math.floor(q / r)]);
+  const weight = graph.floats(`imresize_${r}_${axis}`, [1, 1, ...along(axis, count * r, 1)], kernel);
+  const wide = mirrored(graph, x, axis, n, margin, margin);
+  const large = graph.op('ConvTranspose', [wide, weight], { strides: along(axis, r, 1) });
+  const begin = (margin + count - 1 + first) * r;
+  const out = graph.calc('Mul', n, r);
+  return [graph.slice(large, axis, begin, graph.calc('Add', out, begin)), out];
+}
+
+function reduced(graph: Graph, x: string, axis: 2 | 3, n: Extent, q: number, antialias: boolean): [string, Extent] {
+  const { taps, first } = interior(1 / q, q, 1, antialias);
+  const count = taps[0].length;
+  const name = `imresize_1_${q}${antialias ? '' : '_plain'}_${axis}`;
+  const weight = graph.floats(name, [1, 1, ...along(axis, count, 1)], Float32Array.from(taps[0]));
+  const wide = mirrored(graph, x, axis, n, -first, count + first - 1);
+  const small = graph.op('Conv', [wide, weight], { strides: along(axis, q, 1) });
+  return [small, graph.calc('Div', graph.calc('Add', n, q - 1), q)];
 }
 
 /**
