@@ -1,9 +1,8 @@
 import wgsl from '../../shaders/norm.wgsl';
 import { type Engine, fold } from '../engine.ts';
 import { Kernel, type Uniforms } from '../kernel.ts';
-import { sumMiddle } from '../kernels/reduce.ts';
-import { once } from '../op.ts';
 import { extent, type Shape, type Storage, size, type Tensor } from '../tensor.ts';
+import { sumMiddle } from './reduce.ts';
 
 const kernel = new Kernel('norm', wgsl);
 /** Positions that one thread sums, unless that makes more strips than a workgroup joins well. */
@@ -80,44 +79,43 @@ export class Norm {
     });
   }
 
-  /**
-   * Gradients by the name of the input. @param given where the statistics do not depend on x
-   * @param x what is normalised; only the gradient of x for given statistics does without
-   */
-  gradients(dy: Tensor, x: Tensor, statistics: Statistics, weight: Tensor | undefined, given: boolean) {
-    const { engine, groups, name } = this;
-    const scaled = { WEIGHT: weight !== undefined };
-    /** Σ dy and Σ dy·x̂ of each group. */
-    const sums = once(() => {
-      using parts = this.#parts('strip_products', { x, dy, ...statistics });
-      const out = engine.empty([2 * groups, this.#c4 * 4]);
-      sumMiddle(engine, parts, { outer: groups, middle: this.#strips(), inner: 2 * this.#c4 }, out);
-      return out;
+  /** Σ dy and Σ dy·x̂ of each group and channel, which all other gradients begin with: (2·groups, channels padded). */
+  sums(dy: Tensor, x: Tensor, statistics: Statistics): Tensor {
+    using parts = this.#parts('strip_products', { x, dy, ...statistics });
+    const out = this.engine.empty([2 * this.groups, this.#c4 * 4]);
+    sumMiddle(this.engine, parts, { outer: this.groups, middle: this.#strips(), inner: 2 * this.#c4 }, out);
+    return out;
+  }
+
+  /** dx where the statistics are those of x itself. */
+  gradient(dy: Tensor, x: Tensor, statistics: Statistics, weight: Tensor | undefined, sums: Tensor): Tensor {
+    const bound = { x, dy, ...statistics, weight: weight ?? dy, sums };
+    return this.#write('gradient', bound, `${this.name}.dx`, { WEIGHT: weight !== undefined });
+  }
+
+  /** dx where the statistics do not depend on x. */
+  scale(dy: Tensor, { variance }: Statistics, weight: Tensor | undefined): Tensor {
+    const bound = { dy, variance, weight: weight ?? dy };
+    return this.#write('scale', bound, `${this.name}.dx`, { WEIGHT: weight !== undefined });
+  }
+
+  /** The gradient of weight or bias, or of statistics that do not depend on x. */
+  parameterGradient(
+    of: (typeof PARAMETERS)[number],
+    sums: Tensor,
+    { variance }: Statistics,
+    weight: Tensor | undefined,
+    into?: Tensor,
+  ): Tensor {
+    const out = into ?? this.engine.empty([this.shape[1]]);
+    this.engine.run(kernel, 'parameter_gradient', {
+      bind: { sums, variance, weight: weight ?? variance, out },
+      constants: { C4: this.#c4, EPS: this.eps, OF: PARAMETERS.indexOf(of), WEIGHT: weight !== undefined },
+      uniforms: this.#sizes(1),
+      threads: this.#c4,
+      label: `${this.name}.d_${of}`,
     });
-    const input = (): Tensor => {
-      const { mean, variance } = statistics;
-      const bound = { dy, variance, weight: weight ?? dy };
-      if (given) return this.#write('scale', bound, `${name}.dx`, scaled);
-      return this.#write('gradient', { ...bound, x, mean, sums: sums() }, `${name}.dx`, scaled);
-    };
-    const parameter = (of: (typeof PARAMETERS)[number]) => (into?: Tensor) => {
-      const out = into ?? engine.empty([this.shape[1]]);
-      engine.run(kernel, 'parameter_gradient', {
-        bind: { sums: sums(), variance: statistics.variance, weight: weight ?? statistics.variance, out },
-        constants: { C4: this.#c4, EPS: this.eps, OF: PARAMETERS.indexOf(of), ...scaled },
-        uniforms: this.#sizes(1),
-        threads: this.#c4,
-        label: `${name}.d_${of}`,
-      });
-      return out;
-    };
-    return {
-      input,
-      bias: parameter('bias'),
-      weight: parameter('weight'),
-      running_mean: parameter('running_mean'),
-      running_var: parameter('running_var'),
-    };
+    return out;
   }
 
   #strips(): number {

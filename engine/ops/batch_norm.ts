@@ -1,9 +1,9 @@
 import { ShapeError, shapeText } from '../errors.ts';
 import { expand } from '../kernels/broadcast.ts';
-import { Norm } from '../kernels/norm.ts';
+import { Norm, type Statistics } from '../kernels/norm.ts';
 import { reshaped } from '../kernels/reshape.ts';
-import { defineOp, expectShape } from '../op.ts';
-import { type Shape, size } from '../tensor.ts';
+import { defineOp, expectShape, once } from '../op.ts';
+import { type Shape, size, type Tensor } from '../tensor.ts';
 
 /** What is wrong with the axes, weight, bias or eps of a normalisation, said once for all of them. @throws {ShapeError} */
 export function checkNorm(
@@ -19,6 +19,23 @@ export function checkNorm(
   }
   for (const [key, shape] of Object.entries(vectors)) if (shape) expectShape(`${name} ${key}`, shape, [input[1]]);
   if (!(eps > 0)) throw new ShapeError(`${name} eps: expected a number above 0, got ${eps}`);
+}
+
+/** Gradients of a normalisation by the names of its inputs. @param given whether the statistics are inputs, too */
+export function normGradients(
+  norm: Norm,
+  dy: Tensor,
+  { x, weight, statistics, given }: { x: Tensor; weight?: Tensor; statistics: Statistics; given: boolean },
+) {
+  const sums = once(() => norm.sums(dy, x, statistics));
+  const parameter = (of: Parameters<Norm['parameterGradient']>[0]) => (into?: Tensor) =>
+    norm.parameterGradient(of, sums(), statistics, weight, into);
+  return {
+    input: () => (given ? norm.scale(dy, statistics, weight) : norm.gradient(dy, x, statistics, weight, sums())),
+    weight: parameter('weight'),
+    bias: parameter('bias'),
+    ...(given && { running_mean: parameter('running_mean'), running_var: parameter('running_var') }),
+  };
 }
 
 /**
@@ -77,7 +94,7 @@ export const batch_norm = defineOp({
     const statistics = training
       ? { mean: kept.mean!, variance: kept.variance! }
       : { mean: running_mean!, variance: running_var! };
-    const gradients = norm.gradients(dy, x, statistics, weight, !training);
+    const gradients = normGradients(norm, dy, { x, weight, statistics, given: !training });
     if (!training) return gradients;
     const channels = [shapes.input[1]];
     const none = () => expand(engine, reshaped(statistics.mean, channels), channels, 0); // y does not depend on them

@@ -2,7 +2,7 @@ import { ShapeError, shapeText } from '../errors.ts';
 import { Norm } from '../kernels/norm.ts';
 import { defineOp } from '../op.ts';
 import { size } from '../tensor.ts';
-import { checkNorm } from './batch_norm.ts';
+import { checkNorm, normGradients } from './batch_norm.ts';
 
 /**
  * Instance normalisation: as batch normalisation in training, but each sample by itself. y = weight·(x - mean) /
@@ -35,12 +35,8 @@ export const instance_norm = defineOp({
   saves: ['input', 'weight'],
   backward(dy, { input: x, weight }, { engine, attrs, shapes, kept }) {
     const norm = new Norm(engine, 'instance_norm', shapes.input, shapes.input[0], attrs.eps);
-    const {
-      input,
-      weight: slope,
-      bias,
-    } = norm.gradients(dy, x, { mean: kept.mean!, variance: kept.variance! }, weight, false);
-    return { input, weight: slope, bias };
+    const statistics = { mean: kept.mean!, variance: kept.variance! };
+    return normGradients(norm, dy, { x, weight, statistics, given: false });
   },
   flops: ({ input }) => 4 * size(input),
 });
