@@ -2,35 +2,51 @@
 // ECCV 2016. The backbone: Ioffe, Szegedy, "Batch Normalization", 2015, in the form of the authors' Caffe model: every
 // convolution has a bias, too, and is followed by batch norm and ReLU; max pools round up.
 //
-// Two streams are two of these, by what they see. The RGB stream: one frame, B, G, R in 0..255 less (104, 117, 128) (the public
-// PyTorch code) or (104, 117, 123) (the Caffe code). The flow stream: five flow fields as x1, y1, ... y5, of 0..255 less 128.
-// Their scores are added in the proportion 1 : 1.5. Parameters are named as in the public PyTorch files.
+// Two streams are two of these: one sees a frame, the other five flow fields. Their scores are added in the proportion 1 : 1.5.
+// The weights want frames as B, G, R in 0..255 less a mean, which differs between the public codes, and flow as x1, y1, ... y5
+// in 0..255 less 128; `normalisation` makes that of pictures in 0..1. Parameters are named as in the public PyTorch files.
 import { heNormal, type Init } from '../engine/nn/init.ts';
 import { Conv2d, Dropout } from '../engine/nn/layers.ts';
 import { Linear } from '../engine/nn/linear.ts';
 import { type Build, chain, Module, type StateDict } from '../engine/nn/module.ts';
 import { BatchNorm } from '../engine/nn/norm.ts';
+import { div, sub } from '../engine/ops/binary.ts';
 import { frames_to_batch } from '../engine/ops/frames.ts';
 import { avg_pool2d, global_avg_pool, max_pool2d } from '../engine/ops/pool.ts';
 import { reshape } from '../engine/ops/reshape.ts';
+import { slice } from '../engine/ops/slice.ts';
 import { mean } from '../engine/ops/sum.ts';
 import { relu } from '../engine/ops/unary.ts';
 import { size, type Tensor } from '../engine/tensor.ts';
 import { joined } from './frames.ts';
 import { padded } from './multiple.ts';
-import { type Adopted, between, configure, type NetEntry, type Rule, whole } from './net.ts';
+import { type Adopted, between, configure, type NetEntry, oneOf, type Rule, whole } from './net.ts';
 
 export interface BnInceptionConfig {
-  /** What a snippet has: 3 (one frame), 10 (five flow fields) or 15 (five differences of frames). */
+  /** What a snippet has: 3 (one frame, R, G, B) or 10 (five flow fields, x and y in turn). */
   channels: number;
   classes: number;
   /** Channels of the first convolution, even; all others in proportion. */
   width: number;
   /** In training, before the classifier: 0.8 for RGB, 0.7 for flow. */
   dropout: number;
+  /**
+   * What is done to pictures in 0..1: what the weights of the PyTorch or the Caffe code want, or nothing. A flow of zero is
+   * 128/255, one of 20 pixels 1.
+   */
+  normalisation: 'pytorch' | 'caffe' | 'none';
 }
 
-export const bnInceptionDefaults: BnInceptionConfig = { channels: 3, classes: 101, width: 64, dropout: 0.8 };
+export const bnInceptionDefaults: BnInceptionConfig = {
+  channels: 3,
+  classes: 101,
+  width: 64,
+  dropout: 0.8,
+  normalisation: 'pytorch',
+};
+
+/** B, G, R of 0..255, and flow. */
+const MEANS = { pytorch: [104, 117, 128], caffe: [104, 117, 123], none: [0, 0, 0], flow: [128] };
 
 /** Channels of a block's convolutions at width 64; no `one` and no `pool`: a block of stride 2. */
 interface Sizes {
@@ -109,6 +125,8 @@ export class BnInception extends Module {
   readonly new_fc: Linear;
   readonly #stages: Module[] = [];
   readonly #norms: BatchNorm[] = [];
+  readonly #mean: Tensor;
+  readonly #unit: Tensor;
 
   /** @throws {UsageError} when the configuration makes no network */
   constructor(build: Build, given: Partial<BnInceptionConfig> = {}) {
@@ -118,8 +136,13 @@ export class BnInception extends Module {
       classes: whole(),
       width: even,
       dropout: between(0, 0.99),
+      normalisation: oneOf('pytorch', 'caffe', 'none'),
     });
-    const { channels, classes, width, dropout } = this.config;
+    const { channels, classes, width, dropout, normalisation } = this.config;
+    const constant = (values: readonly number[]) =>
+      build.engine.lasting(() => build.engine.tensor([values.length], values));
+    this.#mean = constant(MEANS[channels === 3 ? normalisation : 'flow'].map((value) => value / 255));
+    this.#unit = constant([1 / 255]);
     const scaled = (n: number) => (n * width) / 64;
 
     /** A convolution and its norm, under their public names; `to` at width 64. */
@@ -169,12 +192,26 @@ export class BnInception extends Module {
   forward(x: Tensor): Tensor {
     using scope = x.engine.scope();
     const clips = x.shape.length === 5;
-    const features = chain(padded(clips ? frames_to_batch(x) : x, GRID), this.#stages);
+    const pictures = this.#normalised(clips ? frames_to_batch(x) : x);
+    const features = chain(padded(pictures, GRID), this.#stages);
     const pooled = global_avg_pool(features);
     scope.release(features);
     const scores = chain(reshape(pooled, { shape: pooled.shape.slice(0, 2) }), [this.dropout, this.new_fc]);
     if (!clips) return scope.keep(scores);
     return scope.keep(mean(reshape(scores, { shape: [-1, x.shape[2], this.config.classes] }), { axes: 1 }));
+  }
+
+  #normalised(x: Tensor): Tensor {
+    const { normalisation, channels } = this.config;
+    if (normalisation === 'none') return x;
+    using scope = x.engine.scope();
+    const reversed = () => joined([2, 1, 0].map((c) => slice(x, { axis: 1, start: c, end: c + 1 })));
+    return scope.keep(div(sub(channels === 3 ? reversed() : x, this.#mean), this.#unit));
+  }
+
+  override dispose(): void {
+    super.dispose();
+    for (const constant of [this.#mean, this.#unit]) constant.release();
   }
 }
 
@@ -187,7 +224,7 @@ const FIRST = 'conv1_7x7_s2.weight';
 
 /**
  * Files of tsn-pytorch (base_model., new_fc), of its model zoo (fc) and of Cadene (last_linear; some norms stored as (1, C)).
- * In none of them a setting is hidden but the dropout.
+ * Neither dropout nor normalisation leave a trace in them.
  */
 function adopt(published: StateDict): Adopted {
   const tensors: StateDict = new Map();

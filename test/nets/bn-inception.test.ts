@@ -15,7 +15,7 @@ beforeAll(async () => {
   engine = await testEngine();
 });
 
-const small = { width: 2, dropout: 0 };
+const small = { width: 2, dropout: 0, normalisation: 'none' } as const;
 
 describe('BN-Inception', () => {
   it.each([
@@ -51,6 +51,33 @@ describe('BN-Inception', () => {
     expect(engine.memory.stats().live).toBeLessThanOrEqual(live + 2 ** 16); // tables of the padding stay
     net.dispose();
   });
+
+  it.each([
+    [3, 'pytorch', [128, 117, 104]],
+    [3, 'caffe', [123, 117, 104]],
+    [10, 'pytorch', new Array(10).fill(128)],
+  ] as const)(
+    'makes of %i channels in 0..1 what the weights of the %s code want',
+    async (channels, normalisation, means) => {
+      const [net, bare] = [{ normalisation }, {}].map((config) =>
+        new BnInception(buildOn(engine), { ...small, channels, classes: 5, ...config }).train(false),
+      );
+      using _scope = engine.scope();
+      const pixels = 32 * 32;
+      const pictures = Float32Array.from({ length: channels * pixels }, (_, i) => 0.5 + 0.5 * Math.sin(i));
+      const wanted = Float32Array.from({ length: channels * pixels }, (_, i) => {
+        const [c, pixel] = [Math.floor(i / pixels), i % pixels];
+        const source = channels === 3 ? 2 - c : c;
+        return 255 * pictures[source * pixels + pixel] - means[source];
+      });
+      const shape = [1, channels, 32, 32];
+      const got = await net.forward(engine.tensor(shape, pictures)).read();
+      const want = await bare.forward(engine.tensor(shape, wanted)).read();
+      const largest = Math.max(...want.map(Math.abs));
+      for (const [i, score] of want.entries()) expect(Math.abs(got[i] - score) / largest).toBeLessThan(1e-4);
+      for (const one of [net, bare]) one.dispose();
+    },
+  );
 
   it('partial batch norm: all norms but the first stay as they are', () => {
     const net = new BnInception(buildOn(engine), small).freezeNorms();
@@ -92,7 +119,10 @@ describe('BN-Inception', () => {
     for (const one of [net, flow]) one.dispose();
   });
 
-  it.each([{ width: 3 }, { width: 0 }, { classes: 0 }, { channels: 0 }, { dropout: 1 }])('refuses %j', (config) => {
-    expect(() => new BnInception(buildOn(engine), config)).toThrow(UsageError);
-  });
+  it.each([{ width: 3 }, { width: 0 }, { classes: 0 }, { channels: 0 }, { dropout: 1 }, { normalisation: 'bgr' }])(
+    'refuses %j',
+    (config) => {
+      expect(() => new BnInception(buildOn(engine), config as Partial<BnInceptionConfig>)).toThrow(UsageError);
+    },
+  );
 });
