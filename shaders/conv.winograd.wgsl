@@ -7,9 +7,14 @@
 //        0  1  0 -1         0    0    1
 // Here `filter` makes G·g·Gᵀ and `input` makes Bᵀ·d·B; what stands at one of the 16 places (a frequency) lies together, so
 // that conv.winograd_product.wgsl multiplies matrices. The depth taps stay a plain sum.
+// Filters of 2 x 2 taps before a pixel shuffle whose phases read on from `ahead` are filters of 3 x 3 with zeros before or behind.
+// Then row 3 or row 0 of G·g is zero, and columns alike: SPAN x SPAN = 9 products are left, from `ahead` on.
 const CI4 = 16u;          // input channels / 4
 const CO4 = 16u;          // output channels / 4
 const SLOPES = 0u;        // PReLU of x as it is loaded: 0 none, 1 a slope per channel, 2 one for all
+const R = 1u;             // pixel shuffle of the result: (phase, channel) of R·R phases to R x R pixels
+const LEAD = 0u;          // phase p of a shuffle reads x from ahead = (p + LEAD) / R further on
+const SPAN = 4u;          // 3 where filters have two taps
 const ACROSS = 2u;        // neighbouring tiles whose input an invocation transforms
 const WORKGROUP = 64u;
 struct Geometry {
@@ -32,19 +37,28 @@ fn slopes(c4: u32) -> vec4f {
   return select(vec4f(slope[0].x), slope[c4], SLOPES == 1u);
 }
 
+// The filter's value at a tap of three.
+fn tap(depth: i32, at: vec2i, pair: u32) -> vec4f {
+  let k = g.k.xyz + vec3i(depth, at) * g.k_step.xyz;
+  let i = u32((k.x * g.kernel.y + k.y) * g.kernel.z + k.z) * CI4 * 4u * CO4 + pair;
+  if (SPAN == 4u) { return w[i]; }
+  let there = all(at >= vec2i()) && all(at < vec2i(2));
+  return select(vec4f(), w[select(0u, i, there)], there);
+}
+
 @compute @workgroup_size(WORKGROUP)
 fn filter_transform(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = id.x + id.y * groups.x * WORKGROUP;
   let pairs = CI4 * 4u * CO4;
   if (i >= arrayLength(&u) / 16u) { return; }
   let a = i32(i / pairs);
+  let phase = i % CO4 / (CO4 / (R * R));
+  let first = -vec2i((vec2u(phase / R, phase % R) + LEAD) / R);
   var rows: array<vec4f, 12>;             // g·Gᵀ
   for (var b = 0u; b < 3u; b++) {
-    let tap = ((g.k.x + a * g.k_step.x) * g.kernel.y + g.k.y + i32(b) * g.k_step.y) * g.kernel.z + g.k.z;
-    let at = u32(tap) * pairs + i % pairs;
-    let g0 = w[at];
-    let g1 = w[u32(i32(at) + g.k_step.z * i32(pairs))];
-    let g2 = w[u32(i32(at) + 2 * g.k_step.z * i32(pairs))];
+    let g0 = tap(a, first + vec2i(i32(b), 0), i % pairs);
+    let g1 = tap(a, first + vec2i(i32(b), 1), i % pairs);
+    let g2 = tap(a, first + vec2i(i32(b), 2), i % pairs);
     rows[b * 4u] = g0;
     rows[b * 4u + 1u] = 0.5 * (g0 + g2 + g1);
     rows[b * 4u + 2u] = 0.5 * (g0 + g2 - g1);

@@ -11,6 +11,8 @@ const BIAS = false;
 const RESIDUAL = false;   // added to the result
 const LEAK = 1.0;         // slope below zero of the activation after that: 1 none, 0 ReLU
 const R = 1u;             // pixel shuffle of the result: (phase, channel) of R·R phases to R x R pixels
+const LEAD = 0u;          // as in conv.winograd.wgsl; where it is not 0, LC divides PER
+const SPAN = 4u;
 struct Geometry {
   src: vec4i, dst: vec4i, grid: vec4i,
   is: vec4i, off: vec4i, off_step: vec4i,
@@ -45,7 +47,11 @@ fn product(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   let pd = i32(group.y);
   let count = u32(g.tiles.w * g.tiles.y);
   var y: array<vec4f, 4u * P>;
-  for (var f = 0u; f < 16u; f++) {
+  let ahead = (vec2u(o / PER / R, o / PER % R) + LEAD) / R;
+  for (var s = 0u; s < SPAN * SPAN; s++) {
+    let row = s / SPAN + ahead.x;
+    let column = s % SPAN + ahead.y;
+    let f = row * 4u + column;
     var m: array<vec4f, P>;
     for (var p = 0u; p < P; p++) { m[p] = vec4f(); }
     for (var a = 0; a < g.taps.x; a++) {
@@ -67,8 +73,8 @@ fn product(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
         }
       }
     }
-    let ai = A[f / 4u];                    // Aᵀ·m·A, as far as this frequency goes
-    let aj = A[f % 4u];
+    let ai = A[row];                    // Aᵀ·m·A, as far as this frequency goes
+    let aj = A[column];
     for (var q = 0u; q < 4u; q++) {
       let factor = ai[q / 2u] * aj[q % 2u];
       if (factor != 0.0) {

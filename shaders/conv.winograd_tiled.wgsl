@@ -11,6 +11,8 @@ const BIAS = false;
 const RESIDUAL = false;   // added to the result
 const LEAK = 1.0;         // slope below zero of the activation after that: 1 none, 0 ReLU
 const R = 1u;             // pixel shuffle of the result: (phase, channel) of R·R phases to R x R pixels
+const LEAD = 0u;          // as in conv.winograd.wgsl; where it is not 0, BN4 divides PER
+const SPAN = 4u;
 struct Geometry {
   src: vec4i, dst: vec4i, grid: vec4i,
   is: vec4i, off: vec4i, off_step: vec4i,
@@ -52,7 +54,11 @@ fn product(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
   let tx = t % TX;
   let ty = t / TX;
   var y: array<vec4f, 32>;                // of the 2 x 2 outputs: 4 tiles x 2 vec4 of channels
-  for (var f = 0u; f < 16u; f++) {
+  let ahead = (vec2u(c0 / PER / R, c0 / PER % R) + LEAD) / R;
+  for (var s = 0u; s < SPAN * SPAN; s++) {
+    let row = s / SPAN + ahead.x;
+    let column = s % SPAN + ahead.y;
+    let f = row * 4u + column;
     var m: array<vec4f, 8>;
     for (var i = 0u; i < 8u; i++) { m[i] = vec4f(); }
     for (var a = 0; a < g.taps.x; a++) {
@@ -93,8 +99,8 @@ fn product(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
         }
       }
     }
-    let ai = A[f / 4u];                   // Aᵀ·m·A, as far as this frequency goes
-    let aj = A[f % 4u];
+    let ai = A[row];                   // Aᵀ·m·A, as far as this frequency goes
+    let aj = A[column];
     for (var q = 0u; q < 4u; q++) {
       let factor = ai[q / 2u] * aj[q % 2u];
       for (var i = 0u; i < 8u; i++) { y[8u * q + i] = fma(vec4f(factor), m[i], y[8u * q + i]); }

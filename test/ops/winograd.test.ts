@@ -55,13 +55,25 @@ const cases: OpCase[] = [
     inputs: { input: [1, 5, 6, 7], weight: [5, 7, 3, 3], bias: [7] },
     attrs: { padding: 1 },
   },
+  {
+    op: 'conv_transpose2d',
+    name: 'winograd, kernel of two strides',
+    inputs: { input: [2, 5, 5, 7], weight: [5, 7, 8, 8], bias: [7] },
+    attrs: { stride: 4, padding: 2 },
+  },
+  {
+    op: 'conv_transpose2d',
+    name: 'winograd, kernel of two strides, phases that differ',
+    inputs: { input: [1, 9, 6, 3], weight: [9, 16, 6, 6] },
+    attrs: { stride: 3, padding: 2, output_padding: 1 },
+  },
 ];
 
 /** More than a handful, as where it is chosen by itself. */
 const manyChannels = ({ inputs }: OpCase): boolean => Math.min(...inputs.weight.slice(0, 2)) >= 8;
 
 /** For GPUs; its geometry is that of the other. */
-const tiledCases = ['odd sizes and channels', 'in several parts', '3x3x3', 'everything fused'];
+const tiledCases = ['odd sizes and channels', 'in several parts', '3x3x3', 'everything fused', 'kernel of two strides'];
 
 describe('Winograd F(2x2, 3x3)', () => {
   for (const variant of ['winograd', 'winograd_tiled']) {

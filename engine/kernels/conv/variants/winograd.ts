@@ -4,7 +4,7 @@ import { type Constants, Kernel } from '../../../kernel.ts';
 import { knobs } from '../../../knobs.ts';
 import { ceilDiv, volume } from '../geometry.ts';
 import { productTile, subgroupLanes } from '../lanes.ts';
-import type { GatherVariant, Phase } from '../phase.ts';
+import { type GatherVariant, type Phase, sharing } from '../phase.ts';
 import { dealTiles, eachChunk, PLACES, rowGrid, transformInput, transforms } from '../tiles.ts';
 
 /** Products of four channels that a lane keeps in registers. */
@@ -14,16 +14,16 @@ const PRODUCTS = 16;
 interface Product {
   readonly kernel: Kernel;
   readonly subgroups: boolean;
-  /** Its own consts, the tiles of a workgroup, and the blocks of output channels. */
-  shape(ci4: number, co4: number): { constants: Constants; tiles: number; blocks: number };
+  /** Its own consts, the tiles of a workgroup, and the blocks of output channels; `sharing` of them read the same inputs. */
+  shape(ci4: number, co4: number, sharing: number): { constants: Constants; tiles: number; blocks: number };
 }
 
 /** Lanes along channels, input handed on by shuffles. */
 const shuffled: Product = {
   kernel: new Kernel('conv.winograd_product', productWgsl),
   subgroups: true,
-  shape(_, co4) {
-    const LC = subgroupLanes(co4);
+  shape(_, co4, sharing) {
+    const LC = subgroupLanes(sharing);
     const REGS = PRODUCTS / LC;
     return { constants: { LC, REGS }, tiles: 8 * REGS, blocks: ceilDiv(co4, LC) };
   },
@@ -33,8 +33,8 @@ const shuffled: Product = {
 const tiled: Product = {
   kernel: new Kernel('conv.winograd_tiled', tiledWgsl),
   subgroups: false,
-  shape(ci4, co4) {
-    const { TX, TY, BK4 } = productTile(ci4, co4);
+  shape(ci4, co4, sharing) {
+    const { TX, TY, BK4 } = productTile(ci4, sharing);
     return { constants: { TX, TY, BK4 }, tiles: 4 * TY, blocks: ceilDiv(co4, 2 * TX) };
   },
 };
@@ -45,20 +45,21 @@ const variant = (name: string, product: Product): GatherVariant => ({
     const { engine, conv, axes, batch, ci4, co4, run } = phase;
     const [d, h, w] = axes;
     const { limits, subgroupSize } = engine.caps;
-    const plane = [h, w].every(({ taps, is, offStep }) => taps === 3 && is === 1 && offStep === 1);
-    if (conv.window.groups > 1 || conv.lead || !plane || d.taps === 0 || !wanted(name, phase)) return undefined;
+    const SPAN = conv.lead ? 3 : 4; // frequencies along an axis: two taps that begin in one of two places leave one zero
+    const plane = [h, w].every(({ taps, is, offStep }) => taps === SPAN - 1 && is === 1 && offStep === 1);
+    if (conv.window.groups > 1 || !plane || d.taps === 0 || !wanted(name, phase)) return undefined;
     if (product.subgroups && subgroupSize[0] < 8) return undefined;
     const src = [...volume(conv.x.shape), batch];
     const rowBytes = PLACES * src[0] * ceilDiv(w.grid, 2) * ci4 * 16;
     const tiles = dealTiles(engine, batch, h.grid, w.grid, rowBytes);
-    const shape = product.shape(ci4, co4);
+    const shape = product.shape(ci4, co4, sharing(phase));
     const grid = (count: number) => [ceilDiv(count * tiles.across, shape.tiles) * shape.blocks, d.grid] as const;
     const grids = [...rowGrid(tiles.across, ci4, tiles.chunk, src[0]), ...grid(tiles.chunk)];
     const filterBytes = d.taps * PLACES * ci4 * 4 * co4 * 16;
     if (Math.max(rowBytes, filterBytes) > limits.bindingBytes || grids.some((n) => n > limits.workgroupsPerDimension))
       return undefined;
     const { SLOPES, ...stored } = phase.fused;
-    const operands = { CI4: ci4, CO4: co4 };
+    const operands = { CI4: ci4, CO4: co4, R: stored.R, LEAD: conv.lead ?? 0, SPAN };
     return (label) => {
       const { x, w: filter, slope, bias, residual, out } = run.bind;
       using u = engine.raw(filterBytes);
@@ -91,6 +92,7 @@ const variant = (name: string, product: Product): GatherVariant => ({
  * for adapters with subgroups: software adapters take it by themselves, hardware where the tuner measured it. Operations are
  * reported as those of the direct algorithm, 2.25 times what is multiplied, so that rates compare. Rounding errors come of
  * whole tiles: from 8 channels on they are about those of direct sums, in corners up to twice; see `winograd.test.ts`.
+ * Transposed convolutions whose kernels are two strides long, as one convolution before a pixel shuffle, take 9 products.
  */
 export const winograd = variant('winograd', shuffled);
 
