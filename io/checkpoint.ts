@@ -1,4 +1,4 @@
-import { FormatError, NotFiniteError } from '../engine/errors.ts';
+import { FormatError, NotFiniteError, UsageError } from '../engine/errors.ts';
 import type { HostTensor, StateDict } from '../engine/nn/module.ts';
 import { nets } from '../nets/index.ts';
 import type { Recipe } from '../train/recipes.ts';
@@ -126,12 +126,20 @@ export function ownOf(path: string, file: Pick<WeightFile, 'metadata' | 'tensors
  * @throws {UsageError} when the given settings make no network
  */
 export async function refuseMisfit(path: string, net: string, weights: Weights, given: object = {}): Promise<void> {
-  const { tensors } = weights;
-  const { problems } = await fitTo(net, nets[net], { ...weights.config, ...given }, tensors);
+  const problems = await problemsOf(net, weights, given);
   if (problems.length === 0) return;
   const more = problems.length > 8 ? `; and ${problems.length - 8} more` : '';
   const told = `these weights do not fit this network: ${problems.slice(0, 8).join('; ')}${more}`;
-  throw new FormatError(`${path}: ${told}${await resemblance(tensors)}`);
+  throw new FormatError(`${path}: ${told}${await resemblance(weights.tensors)}`);
+}
+
+async function problemsOf(net: string, { config, tensors }: Weights, given: object): Promise<readonly string[]> {
+  try {
+    return (await fitTo(net, nets[net], { ...config, ...given }, tensors)).problems;
+  } catch (error) {
+    if (!(error instanceof UsageError) || Object.keys(given).length > 0) throw error;
+    return [`the settings that they tell make none, ${error.message}`];
+  }
 }
 
 /** The network's tensors, averages in the place of what is averaged: running statistics are not. */

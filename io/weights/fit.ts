@@ -1,5 +1,5 @@
 import type { Engine } from '../../engine/engine.ts';
-import { FormatError, ShapeError, shapeText, UsageError } from '../../engine/errors.ts';
+import { FormatError, ShapeError, SubpixelError, shapeText, UsageError } from '../../engine/errors.ts';
 import { type Module, Noise, type StateDict } from '../../engine/nn/module.ts';
 import { Random } from '../../engine/random.ts';
 import type { Shape } from '../../engine/tensor.ts';
@@ -10,19 +10,25 @@ import { countOf } from './numbers.ts';
 
 /** The same number again and again: for networks whose first values are replaced at once, or never looked at. */
 export class StillRandom extends Random {
-  constructor() {
+  /** @param left how many numbers there are, before it refuses */
+  constructor(private left = Number.POSITIVE_INFINITY) {
     super(0);
   }
   override uint32(): number {
+    if (--this.left < 0) throw new FormatError(TOO_LARGE);
     return 2 ** 31;
   }
   override uniform(): number {
+    if (--this.left < 0) throw new FormatError(TOO_LARGE);
     return 0.5;
   }
   override normal(): number {
+    if (--this.left < 0) throw new FormatError(TOO_LARGE);
     return 0;
   }
 }
+
+const TOO_LARGE = 'its names and settings ask for a network far larger than the file';
 
 /** A network that a file's tensors were held against. */
 export interface Fit extends Adopted {
@@ -33,48 +39,53 @@ export interface Fit extends Adopted {
   readonly problems: readonly string[];
 }
 
+/** Shapes that a network has and a file does not, beyond half of all, after which nobody looks on. */
+const PATIENCE = 8;
+
 /**
  * Names and shapes of a network's tensors, made without a device. Settings that a file tells may be anything: one that asks
  * for far more tensors or values than the file itself has is given up while it is built.
+ * @param patient whether to go on where the shapes are others than the file's
+ * @returns why there is none, where it was given up
  */
 async function outline(
   create: (engine: Engine, random: Random) => Module,
   like: StateDict,
+  patient: boolean,
 ): Promise<Map<string, Shape> | string> {
   const { engine } = await silentEngine();
-  let values = [...like.values()].reduce((sum, { shape }) => sum + 2 * countOf(shape), 1_000_000);
+  const values = [...like.values()].reduce((sum, { shape }) => sum + countOf(shape), 0);
+  const random = new StillRandom(2 * values + (patient ? 1_000_000 : 10_000));
   let parameters = 2 * like.size + 100;
-  const tooLarge = (left: number) => {
-    if (left < 0) throw new FormatError('its names and settings ask for a network far larger than the file');
-  };
-  const random = new (class extends StillRandom {
-    override uniform(): number {
-      tooLarge(--values);
-      return 0.5;
-    }
-    override normal(): number {
-      tooLarge(--values);
-      return 0;
-    }
-  })();
+  const shapes = new Set(Array.from(like.values(), ({ shape }) => shape.join()));
+  let strange = 0;
   const { parameter } = engine;
-  engine.parameter = (...given) => {
-    tooLarge(--parameters);
-    return parameter.apply(engine, given);
+  engine.parameter = (shape, ...more) => {
+    if (--parameters < 0) throw new FormatError(TOO_LARGE);
+    strange += shapes.has(shape.join()) ? -1 : 1;
+    if (!patient && strange > PATIENCE) throw new FormatError('its tensors have other shapes');
+    return parameter.call(engine, shape, ...more);
   };
   try {
     const module = create(engine, random);
     return new Map(Array.from(module.namedTensors(), ([name, { shape }]) => [name, shape]));
   } catch (error) {
     const known = [FormatError, UsageError, ShapeError, RangeError].some((kind) => error instanceof kind);
-    if (known) return (error as Error).message;
+    if (known && !(patient && error instanceof UsageError)) return (error as Error).message;
     throw error;
   }
 }
 
-/** Holds tensors against a network of these settings. */
-export async function fitTo(net: string, entry: NetEntry, config: Adopted['config'], tensors: StateDict): Promise<Fit> {
-  const own = await outline((engine, random) => entry.create({ engine, random, noise: new Noise(0) }, config), tensors);
+/** Holds tensors against a network of these settings. @throws {UsageError} when the settings make none, if patient */
+export async function fitTo(
+  net: string,
+  entry: NetEntry,
+  config: Adopted['config'],
+  tensors: StateDict,
+  patient = true,
+): Promise<Fit> {
+  const create = (engine: Engine, random: Random) => entry.create({ engine, random, noise: new Noise(0) }, config);
+  const own = await outline(create, tensors, patient);
   if (typeof own === 'string') return { net, config, tensors, matched: 0, problems: [own] };
   const problems: string[] = [];
   let matched = 0;
@@ -88,35 +99,37 @@ export async function fitTo(net: string, entry: NetEntry, config: Adopted['confi
   return { net, config, tensors, matched, problems };
 }
 
-/** Tensors of a file under a network's own names, with the settings that they tell. */
+/**
+ * Tensors of a file under a network's own names, with the settings that they tell. Foreign ones may be such that the network's
+ * reading of them fails: they stay as they are, and are told of when they are loaded.
+ */
 export function adopted(entry: NetEntry, tensors: StateDict): Adopted {
-  const own = entry.adopt?.(new Map(tensors)) ?? { config: {}, tensors };
-  const known = Object.entries(own.config).filter(
-    ([key, value]) => Object.hasOwn(entry.defaults, key) && value !== undefined,
-  );
-  return { config: Object.fromEntries(known), tensors: own.tensors };
+  try {
+    const own = entry.adopt?.(new Map(tensors)) ?? { config: {}, tensors };
+    const known = Object.entries(own.config).filter(
+      ([key, value]) => Object.hasOwn(entry.defaults, key) && value !== undefined,
+    );
+    return { config: Object.fromEntries(known), tensors: own.tensors };
+  } catch (error) {
+    if (error instanceof TypeError || error instanceof RangeError || error instanceof SubpixelError) {
+      return { config: {}, tensors };
+    }
+    throw error;
+  }
 }
 
 /** Every network that tensors were tried on, the best first; of several that fit alike, the one nearest to its defaults. */
 export async function recognise(tensors: StateDict): Promise<Fit[]> {
   const fits: (Fit & { unusual: number })[] = [];
+  let found: NetEntry | undefined;
   for (const [net, entry] of Object.entries(nets)) {
-    const own = adoptedIfAny(entry, tensors);
-    if (!own) continue;
+    if (found && Object.keys(found.defaults).join() !== Object.keys(entry.defaults).join()) continue; // no sibling of it
+    const own = adopted(entry, tensors);
     const unusual = Object.entries(own.config).filter(([key, value]) => entry.defaults[key] !== value).length;
-    fits.push({ ...(await fitTo(net, entry, own.config, own.tensors)), unusual });
+    fits.push({ ...(await fitTo(net, entry, own.config, own.tensors, false)), unusual });
+    if (fits.at(-1)?.problems.length === 0) found ??= entry;
   }
   return fits.sort((a, b) => share(b) - share(a) || a.unusual - b.unusual);
-}
-
-/** Foreign tensors may be such that a network's reading of its own names fails on them. */
-function adoptedIfAny(entry: NetEntry, tensors: StateDict): Adopted | undefined {
-  try {
-    return adopted(entry, tensors);
-  } catch (error) {
-    if (error instanceof TypeError || error instanceof RangeError || error instanceof FormatError) return undefined;
-    throw error;
-  }
 }
 
 /** 1 where everything fits, 0 where nothing does. */
