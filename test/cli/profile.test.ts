@@ -21,6 +21,7 @@ import { override } from '../../train/overrides.ts';
 import { recipeOrNet, recipes } from '../../train/recipes.ts';
 import { findChromium } from '../browser/chromium.ts';
 import { testEngine } from '../ops/engine.ts';
+import { asSettings } from '../train/small-nets.ts';
 import { builtCli } from './cli.ts';
 
 const tiny = ['net.width=8', 'net.blocks=1', 'data.crop=32'];
@@ -69,21 +70,27 @@ describe('a profile', () => {
     }
   }
 
-  it.each(Object.keys(recipes))('of a step of %s: times and memory add up', async (name) => {
-    const before = engine.memory.stats().live;
-    const profile = await profileStep(engine, override(recipes[name], tiny), { batch: 1, roof });
-    expectConsistent(profile);
-    expect(engine.memory.stats().live - before).toBeLessThan(8192); // the engine keeps tables of interpolation
-    expect(engine.watcher).toBeUndefined();
-    // The engine's own count stands where the last step of several left it; all have the same peak.
-    expect(engine.memory.stats().peak).toBe(profile.memory.peak.live);
-    expect(profile.passes).toBe(recipes[name].gradients.accumulate);
-    expect(Math.min(...Object.values(profile.ms))).toBeGreaterThan(0);
-    const peak = profile.memory.peak.by;
-    expect(peak.optimizer).toBe(2 * peak.parameters); // Adam's moments
-    expect(peak.activations).toBeGreaterThan(0);
-    expect(partsOf(profile, 'gradients')).toContain('d lfe.weight');
-  });
+  // one of each form, and one with motion
+  it.each(['fstrn', 'fstrn-small', 'vdsr', 'vespcn', 'frvsr', 'rbpn'])(
+    'of a step of %s: times and memory add up',
+    async (name) => {
+      const before = engine.memory.stats().live;
+      const { net } = recipes[name];
+      const settings = ['data.crop=32', 'optimizer.name=adam', ...asSettings(net.name)];
+      const profile = await profileStep(engine, override(recipes[name], settings), { batch: 1, roof });
+      expectConsistent(profile);
+      expect(engine.memory.stats().live - before).toBeLessThan(8192); // the engine keeps tables of interpolation
+      expect(engine.watcher).toBeUndefined();
+      // The engine's own count stands where the last step of several left it; all have the same peak.
+      expect(engine.memory.stats().peak).toBe(profile.memory.peak.live);
+      expect(profile.passes).toBe(recipes[name].gradients.accumulate);
+      expect(Math.min(...Object.values(profile.ms))).toBeGreaterThan(0);
+      const peak = profile.memory.peak.by;
+      expect(peak.optimizer).toBe(2 * peak.parameters); // Adam's moments
+      expect(peak.activations).toBeGreaterThan(0);
+      if (net.name === 'fstrn') expect(partsOf(profile, 'gradients')).toContain('d lfe.weight');
+    },
+  );
 
   it('of a step holds less than a third more than liveness asks for', async () => {
     const recipe = override(recipes['fstrn-small'], ['data.crop=48', 'data.frames=3']);

@@ -27,11 +27,10 @@ const ITERATIONS = 24;
 const rates: Record<string, string[]> = {
   ...Object.fromEntries(Object.keys(recipes).map((name) => [name, ['optimizer.lr=3e-3']])),
   ...{ duf: [], 'duf-28': [], 'duf-16': [] },
-  b123t: ['optimizer.lr=3e-3', 'data.frames=3'],
   frvsr: ['optimizer.lr=3e-3', 'data.frames=3'],
   fstrn: ['optimizer.lr=3e-3', 'gradients.accumulate=2'],
   'fstrn-small': [],
-  rbpn: ['optimizer.lr=3e-3', 'data.frames=3', 'data.crop=64'],
+  rbpn: ['optimizer.lr=3e-3', 'data.crop=64'],
   vdsr: [],
 };
 

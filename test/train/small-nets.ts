@@ -21,6 +21,9 @@ export const smallSettings: Readonly<Record<string, Readonly<Record<string, numb
   vespcn: { width: 8, layers: 4, flowWidth: 4 },
 };
 
-/** The same as --set takes them. */
+/** The same as --set takes them, with samples of as many frames. */
 export const asSettings = (net: string): string[] =>
-  Object.entries(smallSettings[net] ?? {}).map(([key, value]) => `net.${key}=${value}`);
+  Object.entries(smallSettings[net]).flatMap(([key, value]) => [
+    `net.${key}=${value}`,
+    ...(key === 'frames' ? [`data.frames=${value}`] : []),
+  ]);

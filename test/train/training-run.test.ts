@@ -218,7 +218,7 @@ describe('weights to start from', () => {
     await expect(open([], { weights: checkpointBeside(weights) })).rejects.toThrow(
       'a checkpoint to go on training from',
     );
-    await writeSafetensors(weights, [], { net: 'vdsr' });
+    await writeSafetensors(weights, [['x', { shape: [1], data: Float32Array.of(1) }]], { net: 'vdsr' });
     await expect(open([], { weights })).rejects.toThrow('expected weights of fstrn, found those of vdsr');
     expect(existsSync(out)).toBe(false);
   });
