@@ -52,8 +52,11 @@ export interface Program {
   readonly reasons: ReadonlyMap<Axis, string>;
 }
 
-/** Sizes are primes: what a network does only at some sizes, such as padding to a multiple, it does at these. */
-const PRIMES = [17, 19, 23, 29, 37, 53, 67, 97, 131, 197, 257, 263];
+/**
+ * Sizes are primes: what a network does only at some sizes, such as padding to a multiple, it does at these. Twice a prime is
+ * among them, as odd sizes alone do not tell what is rounded to even ones.
+ */
+const SAMPLES = [17, 19, 23, 29, 34, 37, 53, 67, 74, 97, 131, 134, 197, 257, 263];
 const FEW = [2, 3, 5];
 /** Sizes to begin with, small ones first: networks with many pools have no result for the smallest. */
 export const STARTS: readonly (readonly [h: number, w: number])[] = [
@@ -153,10 +156,9 @@ function combined(run: (sizes: Sizes) => Trace, trace: Trace, start: Sizes, free
 
 /** Traces at other sizes of one axis. @throws {Fixed} when the network does not run there, or runs in another way */
 function probe(run: (sizes: Sizes) => Trace, { sizes, trace }: Probe, axis: Axis): Probe[] {
-  const list = axis === 'n' || axis === 't' ? FEW.map((n) => sizes[axis] + n - 1) : PRIMES;
+  const list = axis === 'n' || axis === 't' ? FEW.map((n) => sizes[axis] + n - 1) : SAMPLES;
   return list
     .filter((size) => size > sizes[axis])
-    .slice(0, 8)
     .map((size) => {
       const there = { ...sizes, [axis]: size };
       const other = tried(run, there, axis);

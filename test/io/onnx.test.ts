@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { type HostTensor, Noise, type StateDict } from '../../engine/nn/module.ts';
 import { Random } from '../../engine/random.ts';
 import type { NDArray } from '../../engine/reference/array.ts';
-import { references } from '../../engine/reference/index.ts';
 import { exportOnnx, type OnnxModel, type OnnxOptions } from '../../io/onnx/export.ts';
 import { decodeModel } from '../../io/onnx/proto.ts';
 import { silentEngine } from '../../io/onnx/silent-engine.ts';
@@ -10,7 +9,7 @@ import { trace } from '../../io/onnx/trace.ts';
 import { nets } from '../../nets/index.ts';
 import { makeArray } from '../cases.ts';
 import { relativeError } from '../fixtures/read.ts';
-import { runOnnx } from './onnx-runtime.ts';
+import { refer, runOnnx } from './onnx-runtime.ts';
 
 type Small = Partial<OnnxOptions>;
 
@@ -77,23 +76,16 @@ const trained = (dict: StateDict): StateDict =>
 
 const seeded = { random: new Random(3), noise: new Noise(3) };
 
-/** What the float64 references make of a network's ops, one after the other. */
-async function refer(name: string, { config = {} }: Small, state: StateDict, inputs: readonly NDArray[]) {
+/** The same network by the float64 references. */
+async function referred(name: string, { config = {} }: Small, state: StateDict, inputs: readonly NDArray[]) {
   const silent = await silentEngine();
   const net = nets[name].create({ engine: silent.engine, ...seeded }, config).train(false);
   net.loadStateDict(state);
   const shapes = inputs.map(({ shape }) => shape);
-  const { values, calls, output, ...course } = trace(silent, shapes, (...tensors) => net.forward(...tensors));
-  const arrays = new Map(course.inputs.map((id, i) => [id, inputs[i]]));
-  const array = (id: number): NDArray => {
-    const { shape, data } = values[id];
-    return arrays.get(id) ?? { shape, data: Float64Array.from(data!) };
-  };
-  for (const { op, inputs: given, attrs, output: y } of calls) {
-    const named = Object.entries(given).map(([input, id]) => [input, array(id)]);
-    arrays.set(y, references[op].forward(Object.fromEntries(named), attrs));
-  }
-  return array(output);
+  return refer(
+    trace(silent, shapes, (...tensors) => net.forward(...tensors)),
+    inputs,
+  );
 }
 
 async function firstState(name: string, { config = {} }: Small): Promise<StateDict> {
@@ -136,7 +128,7 @@ describe.each(all)('%s %s', (name, _, options) => {
       const inputs = inputsFor(model, at);
       const y = await runOnnx(model.bytes, Object.fromEntries(inputs));
       const given = inputs.map(([, x]) => x);
-      expect(relativeError(y, await refer(name, options, state, given)), JSON.stringify(at)).toBeLessThan(1e-4);
+      expect(relativeError(y, await referred(name, options, state, given)), JSON.stringify(at)).toBeLessThan(1e-4);
     }
   });
 });
