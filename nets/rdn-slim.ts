@@ -177,7 +177,7 @@ export const entry: NetEntry<RdnSlim> = {
   inputs: ['x'],
   published: { parameters: 233_451, by: 'the package @upscalerjs/esrgan-slim' },
   weights: 'npm package @upscalerjs/esrgan-slim, models/x{2,3,4,8}/model.json',
-  verified: 'PyTorch, float64: output and every gradient; the four public models on a picture',
+  verified: 'PyTorch, float64: output and every gradient; the four public models; the picture that came with them',
   create: (build, config) => new RdnSlim(build, config as Partial<RdnSlimConfig>),
   adopt,
 };

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { PNG } from 'pngjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
 import { UsageError } from '../../engine/errors.ts';
@@ -9,6 +11,17 @@ import { testEngine } from '../ops/engine.ts';
 import { againstPyTorch, buildOn } from './against-pytorch.ts';
 
 const model = (scale: number) => `node_modules/@upscalerjs/esrgan-slim/models/x${scale}/model.json`;
+/** RGB of one of the package's pictures, one channel after the other, 0..255. */
+function picture(name: string): { width: number; height: number; data: Float32Array } {
+  const { width, height, data } = PNG.sync.read(readFileSync(`node_modules/@upscalerjs/esrgan-slim/assets/${name}`));
+  const plane = width * height;
+  return {
+    width,
+    height,
+    data: Float32Array.from({ length: 3 * plane }, (_, i) => data[4 * (i % plane) + Math.floor(i / plane)]),
+  };
+}
+
 let engine: Engine;
 beforeAll(async () => {
   engine = await testEngine();
@@ -35,6 +48,20 @@ describe('the public models', () => {
     }
     net.dispose();
     expect(engine.memory.stats().live).toBeLessThanOrEqual(before + 2 ** 16); // resize tables stay
+  });
+
+  it("x2: the package's own picture, as TensorFlow.js enlarged it, but for rounding", async () => {
+    const [small, large] = ['fixture.png', 'samples/2x/result.png'].map((name) => picture(name));
+    const weights = await readWeights(model(2), 'esrgan-slim');
+    const net = entry.create(buildOn(engine), weights.config).train(false);
+    net.loadStateDict(weights.tensors);
+    using _scope = engine.scope();
+    const x = small.data.map((v) => v / 255);
+    const y = await net.forward(engine.tensor([1, 3, small.height, small.width], x)).read();
+    const off = large.data.map((v, i) => Math.abs(v - Math.round(Math.min(Math.max(255 * y[i], 0), 255))));
+    expect(off.reduce((most, d) => Math.max(most, d))).toBeLessThanOrEqual(1);
+    expect(off.filter((d) => d > 0).length / off.length).toBeLessThan(1e-3);
+    net.dispose();
   });
 
   it('have as many parameters as their tables say: 222,075 at x2, 233,451 at x4', () => {
