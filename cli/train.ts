@@ -36,7 +36,7 @@ export function register(program: Command): void {
     .option('--out <folder>', 'run folder (default: runs/<recipe>)')
     .option('--stop-after <n>', 'end at iteration n as an interruption would', wholeNumber(1))
     .option('--resume', 'go on with the run in --out; with a larger --iters, also with one that is finished')
-    .option('--weights <file>', 'start from these weights (weights.safetensors of another run): fine-tuning')
+    .option('--weights <file>', 'start from these weights, of another run or published ones: fine-tuning')
     .option('--set <key=value...>', 'change a setting of the recipe, such as net.width=32', []);
   shared(command, {
     json: true,

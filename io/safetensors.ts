@@ -2,6 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { FormatError, ShapeError, shapeText } from '../engine/errors.ts';
 import type { HostTensor } from '../engine/nn/module.ts';
 import { writeFileAtomic } from './atomic.ts';
+import { parseForeign } from './json.ts';
 
 export type TensorData =
   | Float64Array
@@ -214,7 +215,7 @@ function parseHeader(path: string, bytes: Uint8Array, dataSize: number): Header 
   if (bytes[0] !== 0x7b) refuse('the header does not start with "{"');
   let json: Record<string, unknown>;
   try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    json = parseForeign(bytes) as Record<string, unknown>;
   } catch (error) {
     return refuse(`the header is no JSON (${(error as Error).message})`);
   }

@@ -118,7 +118,7 @@ async function readOwn({ path }: Bytes): Promise<Found> {
   return { tensors: new Map(read), metadata };
 }
 
-/** Without what wrapping a module for several devices, or compiling it, puts before all names. */
+/** Without what stands before all names where a module was wrapped for several devices, compiled, or is part of a trainer. */
 function withoutPrefix(tensors: Map<string, FileTensor>): Map<string, FileTensor> {
   let named = tensors;
   for (let prefix = prefixOf(named); prefix; prefix = prefixOf(named)) {
@@ -128,7 +128,9 @@ function withoutPrefix(tensors: Map<string, FileTensor>): Map<string, FileTensor
   return named;
 }
 
+const PREFIXES = ['module.', '_orig_mod.', 'netG.', 'net_g.', 'generator.'];
+
 const prefixOf = (tensors: ReadonlyMap<string, FileTensor>): string | undefined =>
   tensors.size === 0
     ? undefined
-    : ['module.', '_orig_mod.'].find((prefix) => [...tensors.keys()].every((name) => name.startsWith(prefix)));
+    : PREFIXES.find((prefix) => [...tensors.keys()].every((name) => name.startsWith(prefix)));

@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
 import { shapeText } from '../../engine/errors.ts';
+import { parseForeign } from '../json.ts';
 import { ByteFile, type Bytes, refuse } from './byte-file.ts';
 import { Budget, countOf, decodeFloat32, type FileTensor, ITEM_BYTES, isShape } from './numbers.ts';
 
@@ -8,7 +9,7 @@ const DTYPES: Readonly<Record<string, string>> = {
   ...{ float32: 'F32', float16: 'F16', int32: 'I32', uint8: 'U8', uint16: 'U16', bool: 'BOOL' },
 };
 const MOST_SHARDS = 10_000;
-const LONGEST_JSON = 2 ** 26;
+const LONGEST_JSON = 2 ** 24;
 
 interface Weight {
   readonly name: string;
@@ -53,7 +54,7 @@ function manifestOf(file: Bytes): { paths: string[]; weights: Weight[] }[] {
     refuse(file, `JSON of ${file.size} bytes: a model.json describes weights, it holds none`);
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder().decode(file.read(0, file.size)));
+    json = parseForeign(file.read(0, file.size));
   } catch (error) {
     refuse(file, `begins as JSON does, but is none: ${(error as Error).message}`);
   }
