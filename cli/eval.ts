@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { type Clip, openClip, picturesIn } from '../io/clip.ts';
-import { imageSize } from '../io/image.ts';
+import { areAlike, type Clip, openClip, picturesIn } from '../io/clip.ts';
 import { toPlanes } from '../train/colour.ts';
 import { DEGRADATIONS, type Degradation } from '../train/degrade.ts';
 import { type ClipEvaluation, type EvaluateOptions, evaluateClip } from '../train/evaluate.ts';
@@ -115,9 +114,7 @@ async function clipsAt(path: string, apart = false): Promise<Clip[]> {
   const clip = await openClip(path);
   if (clip.kind !== 'folder') return [clip];
   const files = await picturesIn(path);
-  const sizes = await Promise.all(files.map(imageSize));
-  const mixed = sizes.some(({ width, height }) => width !== clip.width || height !== clip.height);
-  return apart || mixed ? Promise.all(files.map(openClip)) : [clip];
+  return apart || !(await areAlike(files)) ? Promise.all(files.map(openClip)) : [clip];
 }
 
 type Judged = NonNullable<EvaluateOptions['net']> & Pick<LoadedNet, 'degradation'>;

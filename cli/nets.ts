@@ -1,13 +1,14 @@
 import type { Command } from 'commander';
-import { measureNet, type NetFacts } from '../bench/nets.ts';
+import { countNet, type NetFacts } from '../bench/nets.ts';
 import { writeFileAtomic } from '../io/atomic.ts';
+import { nodeGpu } from '../io/gpu.ts';
+import { silentEngine } from '../io/onnx/silent-engine.ts';
 import known from '../nets/facts.json' with { type: 'json' };
 import { nets } from '../nets/index.ts';
-import { type CommonOptions, lookUp, openEngine, report, shared, table } from './common.ts';
-import { startProgress } from './progress.ts';
+import { type CommonOptions, lookUp, report, shared, table } from './common.ts';
 
 interface Options extends CommonOptions {
-  readonly measure?: boolean;
+  readonly count?: boolean;
   readonly markdown?: boolean;
   readonly out?: string;
 }
@@ -18,13 +19,13 @@ export function register(program: Command): void {
     .description(
       'every network: paper, parameters, arithmetic, memory, what it sees, where weights are, what was verified',
     )
-    .option('--measure', 'count again on this device, in place of the numbers that come along')
+    .option('--count', "count again for this machine's adapter, in place of the numbers that come along")
     .option('--markdown', 'as a table for a README')
-    .option('--out <file>', 'with --measure: write the numbers as JSON')
+    .option('--out <file>', 'with --count: write the numbers as JSON')
     .action(run);
   shared(command, {
     json: true,
-    examples: ['subpixel nets', 'subpixel nets duf rbpn', 'subpixel nets --json', 'subpixel nets esrgan --measure'],
+    examples: ['subpixel nets', 'subpixel nets duf rbpn', 'subpixel nets --json', 'subpixel nets esrgan --count'],
   });
 }
 
@@ -45,7 +46,7 @@ interface Row {
 async function run(names: string[], options: Options): Promise<void> {
   for (const name of names) lookUp('network', name, nets);
   const chosen = names.length > 0 ? names : Object.keys(nets);
-  const counted = options.measure ? await measure(chosen, options) : known;
+  const counted = options.count ? await recount(chosen, options) : known;
   const rows = rowsOf(chosen, counted);
   if (options.out) await writeFileAtomic(options.out, `${JSON.stringify(counted, undefined, 2)}\n`);
   const text = options.markdown ? markdown : names.length > 0 ? details : overview;
@@ -58,16 +59,9 @@ export const rowsOf = (names: readonly string[], facts: Readonly<Record<string, 
     return { name, title, paper, year, task, published, weights, verified, defaults, facts: facts[name] };
   });
 
-async function measure(names: readonly string[], options: Options): Promise<Record<string, NetFacts>> {
-  const engine = await openEngine(options.device);
-  const progress = startProgress('counting', names.length, 'networks');
-  const facts: Record<string, NetFacts> = {};
-  for (const [i, name] of names.entries()) {
-    facts[name] = await measureNet(engine, name);
-    progress.update(i + 1);
-  }
-  progress.stop();
-  return facts;
+async function recount(names: readonly string[], { device }: Options): Promise<Record<string, NetFacts>> {
+  const silent = await silentEngine((await nodeGpu(device)).adapter);
+  return Object.fromEntries(names.map((name) => [name, countNet(silent, name)]));
 }
 
 // --- text

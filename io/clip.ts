@@ -68,6 +68,12 @@ export async function picturesIn(folder: string): Promise<string[]> {
   return names.sort(order.compare).map((name) => join(folder, name));
 }
 
+/** Whether pictures are of one size, and so may be the frames of a clip. */
+export async function areAlike(files: readonly string[]): Promise<boolean> {
+  const sizes = await Promise.all(files.map(imageSize));
+  return sizes.every(({ width, height }) => width === sizes[0].width && height === sizes[0].height);
+}
+
 async function openVideo(path: string): Promise<Clip> {
   const video = await probeVideo(path);
   const { width, height, fps } = video;

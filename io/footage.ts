@@ -12,7 +12,7 @@ export interface Footage {
 }
 
 export interface FootageOptions extends LoadOptions {
-  /** Without clips for validation: the share at the end of each clip that is never trained on. */
+  /** Without clips for validation: the share at the end of each clip, and of the pictures, that is never trained on. */
   readonly holdOut: number;
   /** Frames that a sample needs. */
   readonly sample: number;
@@ -26,24 +26,36 @@ export async function loadFootage(
 ): Promise<Footage> {
   const clips = await loadClips(data, options);
   if (val.length > 0) return { training: clips, heldOut: await loadClips(val, options) };
-  const footage = splitClips(clips, options.holdOut);
-  for (const [i, { name, frames }] of footage.training.entries()) {
+  const { training, heldOut } = splitClips(clips, options.holdOut);
+  const onePicture = clips.filter(isPicture).length === 1;
+  for (const [i, { name, frames }] of training.entries()) {
     const all = clips[i].frames.length;
-    if (frames.length >= options.sample || frames.length === all) continue;
+    if (frames.length >= options.sample || frames.length === all || (isPicture(clips[i]) && !onePicture)) continue;
     throw new UsageError(
       `clip ${name}: too short: it has ${counted(all, 'frame')}; hold-out (data.holdOut=${options.holdOut}) keeps ` +
         `${all - frames.length} for validation and leaves ${frames.length}, a sample needs ${options.sample}`,
     );
   }
-  return footage;
+  return { training: training.filter(({ frames }) => frames.length > 0), heldOut };
 }
 
-/** The last share of each clip is held out: at least a frame of it, unless the share is 0. */
+const isPicture = ({ frames }: ClipFrames): boolean => frames.length === 1;
+
+/**
+ * The last share of each clip is held out, and of single pictures the last of them: at least a frame, unless the share is 0.
+ * @returns training has as many clips as are given, some of them empty
+ */
 export function splitClips(clips: readonly ClipFrames[], holdOut: number): Footage {
-  const at = ({ frames }: ClipFrames) => frames.length - Math.ceil(frames.length * holdOut);
+  const pictures = clips.filter(isPicture);
+  const judged = new Set(pictures.slice(pictures.length - Math.ceil(pictures.length * holdOut)));
+  const at = (clip: ClipFrames) => {
+    const { length } = clip.frames;
+    return isPicture(clip) ? Number(!judged.has(clip)) : length - Math.ceil(length * holdOut);
+  };
+  const heldOut = clips.map((clip) => ({ ...clip, frames: clip.frames.slice(at(clip)) }));
   return {
     training: clips.map((clip) => ({ ...clip, frames: clip.frames.slice(0, at(clip)) })),
-    heldOut: clips.map((clip) => ({ ...clip, frames: clip.frames.slice(at(clip)) })).filter((c) => c.frames.length > 0),
+    heldOut: heldOut.filter(({ frames }) => frames.length > 0),
   };
 }
 

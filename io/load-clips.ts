@@ -3,7 +3,7 @@ import { extname, join } from 'node:path';
 import { FormatError } from '../engine/errors.ts';
 import { toBytes, toPlanes } from '../train/colour.ts';
 import type { ClipFrames } from '../train/dataset.ts';
-import { type Clip, openClip, picturesIn } from './clip.ts';
+import { areAlike, type Clip, openClip, picturesIn } from './clip.ts';
 
 export interface LoadProgress {
   readonly clip: string;
@@ -15,7 +15,7 @@ export interface LoadProgress {
 export interface LoadOptions {
   /** 1: Y (rounded where a file holds RGB), 3: RGB. */
   readonly channels: 1 | 3;
-  /** What the decoded frames may take; past it, every clip keeps the same share of its frames, around its middle. */
+  /** What the decoded frames may take; past it, clips keep the same share of their frames, around the middle, and so many pictures stay. */
   readonly maxBytes?: number;
   readonly onProgress?: (progress: LoadProgress) => void;
 }
@@ -23,14 +23,18 @@ export interface LoadOptions {
 const VIDEO_NAME = /\.(mp4|m4v|mov|mkv|webm|avi|mpe?g|m2ts|wmv|flv|ogv|y4m|yuv)$/i;
 const SHORTEST = 16; // frames that a clip keeps however little memory there is
 
-/** Decodes clips for training. Folders are searched for clips: video files, and folders of pictures, at any depth. */
+/**
+ * Decodes clips for training. Folders are searched for clips: video files, and folders of pictures, at any depth. Pictures of
+ * different sizes are clips of one frame.
+ */
 export async function loadClips(paths: readonly string[], options: LoadOptions): Promise<ClipFrames[]> {
   const { channels, maxBytes = 2 ** 30, onProgress } = options;
-  const clips: Clip[] = [];
-  for (const path of paths) for (const found of await findClips(path)) clips.push(await openClip(found));
+  const found: Clip[] = [];
+  for (const path of paths) for (const clip of await findClips(path)) found.push(await openClip(clip));
   const count = (clip: Clip) => clip.frameCount ?? SHORTEST;
-  const bytes = clips.reduce((sum, clip) => sum + count(clip) * channels * clip.width * clip.height, 0);
+  const bytes = found.reduce((sum, clip) => sum + count(clip) * channels * clip.width * clip.height, 0);
   const share = Math.min(1, maxBytes / bytes);
+  const clips = thinned(found, share);
   const kept = clips.map((clip) => Math.max(Math.floor(count(clip) * share), Math.min(count(clip), SHORTEST)));
   const framesTotal = kept.reduce((a, b) => a + b, 0);
   const loaded: ClipFrames[] = [];
@@ -49,6 +53,13 @@ export async function loadClips(paths: readonly string[], options: LoadOptions):
   return loaded;
 }
 
+/** Of pictures, that share, evenly; clips are all there. */
+function thinned(clips: readonly Clip[], share: number): Clip[] {
+  const pictures = clips.filter(({ kind }) => kind === 'image');
+  const kept = new Set(pictures.filter((_, i) => i === 0 || Math.floor((i + 1) * share) > Math.floor(i * share)));
+  return clips.filter((clip) => clip.kind !== 'image' || kept.has(clip));
+}
+
 /** The clips under a path, in natural order: the path itself, or those in the folder. */
 export async function findClips(path: string): Promise<string[]> {
   const isFolder = await stat(path).then(
@@ -63,7 +74,8 @@ export async function findClips(path: string): Promise<string[]> {
 }
 
 async function search(folder: string): Promise<string[]> {
-  if ((await picturesIn(folder)).length > 0) return [folder];
+  const pictures = await picturesIn(folder);
+  if (pictures.length > 0) return (await areAlike(pictures)) ? [folder] : pictures;
   const order = new Intl.Collator('en', { numeric: true });
   const entries = (await readdir(folder, { withFileTypes: true })).filter(({ name }) => !name.startsWith('.'));
   const found: string[] = [];

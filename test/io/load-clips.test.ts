@@ -33,6 +33,22 @@ test('folders are searched in natural order', async () => {
   await expect(loadClips([at('nope')], { channels: 1 })).rejects.toThrow(FormatError);
 });
 
+test('pictures of different sizes are clips of one frame, and a memory cap leaves some of them', async () => {
+  const path = join(mkdtempSync(join(tmpdir(), 'subpixel-')), 'pictures');
+  mkdirSync(path);
+  for (let n = 0; n < 6; n++) {
+    const [width, height] = [3 + (n % 2), 2];
+    await writeImage(join(path, `${n}.png`), { width, height, data: new Uint8Array(3 * width * height) });
+  }
+  const clips = await loadClips([path], { channels: 3 });
+  expect(clips.map(({ name, width, frames }) => [name, width, frames.length])).toEqual(
+    [0, 1, 2, 3, 4, 5].map((n) => [String(n), 3 + (n % 2), 1]),
+  );
+  const some = await loadClips([path], { channels: 3, maxBytes: 3 * 21 });
+  expect(some.map(({ name }) => name)).toEqual(['0', '1', '3', '5']);
+  rmSync(path, { recursive: true });
+});
+
 test('Y and RGB, with progress', async () => {
   const progress: LoadProgress[] = [];
   const clips = await loadClips([folder], { channels: 1, onProgress: (p) => progress.push(p) });

@@ -474,3 +474,10 @@ test('the last fifth of each clip is held out', () => {
   expect(heldOut[0].frames[0]).toBe(clips[0].frames[16]);
   expect(splitClips(clips, 0).heldOut).toEqual([]);
 });
+
+test('of pictures, the last fifth of them is held out', () => {
+  const pictures = Array.from({ length: 7 }, (_, i) => waves({ frames: 1, name: String(i) }));
+  const { training, heldOut } = splitClips([...pictures, waves({ frames: 5 })], 0.2);
+  expect(training.map(({ frames }) => frames.length)).toEqual([1, 1, 1, 1, 1, 0, 0, 4]);
+  expect(heldOut.map(({ name }) => name)).toEqual(['5', '6', 'waves']);
+});
