@@ -35,14 +35,13 @@ export interface AttributeProto {
   readonly f?: number;
   readonly i?: number;
   readonly s?: Uint8Array;
-  readonly floats?: readonly number[];
   readonly ints?: readonly number[];
 }
 
 /** AttributeProto.AttributeType */
-export const ATTRIBUTE = { float: 1, int: 2, string: 3, floats: 6, ints: 7 } as const;
+export const ATTRIBUTE = { float: 1, int: 2, string: 3, ints: 7 } as const;
 /** TensorProto.DataType */
-export const DATA = { float: 1, int64: 7, bool: 9 } as const;
+export const DATA = { float: 1, int64: 7 } as const;
 
 export interface TensorProto {
   readonly dims: readonly number[];
@@ -97,7 +96,6 @@ const messages: Readonly<Record<string, Readonly<Record<string, Field>>>> = {
     f: one('float', 2),
     i: one('int64', 3),
     s: one('bytes', 4),
-    floats: many('float', 7),
     ints: many('int64', 8),
     type: one('int32', 20),
   },

@@ -1,5 +1,5 @@
 import { SubpixelError } from '../../engine/errors.ts';
-import { type Shape, size, Tensor } from '../../engine/tensor.ts';
+import { type Shape, Tensor } from '../../engine/tensor.ts';
 import type { SilentEngine } from './silent-engine.ts';
 
 /** A tensor of a traced network, known by its number: equal traces number alike. */
@@ -84,7 +84,3 @@ function needed(makers: ReadonlyMap<number, Call>, output: number): Call[] {
   }
   return [...makers.values()].filter((call) => wanted.has(call.output));
 }
-
-/** Number of parameters and made-up values. */
-export const weightsOf = ({ values }: Trace): number =>
-  values.reduce((sum, { shape, data }) => sum + (data ? size(shape) : 0), 0);

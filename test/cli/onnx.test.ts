@@ -1,6 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { Noise } from '../../engine/nn/module.ts';
+import { Random } from '../../engine/random.ts';
+import { writeWeights } from '../../io/checkpoint.ts';
 import { decodeModel } from '../../io/onnx/proto.ts';
+import { silentEngine } from '../../io/onnx/silent-engine.ts';
+import { nets } from '../../nets/index.ts';
 import { builtCli } from './cli.ts';
 
 const cli = builtCli();
@@ -18,6 +23,23 @@ it('convert writes a network by its name, and tells what it takes', async () => 
   const { stdout } = await cli.run('convert', 'esrgan-discriminator', out, '--attrs', '{"width":2,"size":32}');
   expect(stdout).toContain('takes x (n, 3, 32, 32)');
   expect(stdout).toContain('fixed: h, w, as');
+});
+
+it('convert writes a network with the weights of a file', async () => {
+  const [weights, out] = [cli.path('weights.safetensors'), cli.path('net.onnx')];
+  const { engine, valuesOf } = await silentEngine();
+  const net = nets.vdsr.create({ engine, random: new Random(5), noise: new Noise(5) }, { width: 4, layers: 3 });
+  const state = new Map(
+    Array.from(net.namedTensors(), ([name, x]) => [name, { shape: x.shape, data: valuesOf(x)! }] as const),
+  );
+  await writeWeights(weights, state, { name: 'vdsr', config: { width: 4, layers: 3 } });
+  expect(await cli.json('convert', weights, out)).toMatchObject({ net: 'vdsr', config: { width: 4, layers: 3 } });
+  const stored = new Map(decodeModel(readFileSync(out)).graph.initializer.map(({ name, rawData }) => [name, rawData]));
+  for (const [name, { data }] of state) {
+    expect(Buffer.from(stored.get(name)!).equals(Buffer.from(data.buffer, data.byteOffset, data.byteLength))).toBe(
+      true,
+    );
+  }
 });
 
 it.each([

@@ -2,6 +2,7 @@ import { UsageError } from '../../../engine/errors.ts';
 import { type PerAxis, perAxis } from '../../../engine/ops/conv.ts';
 import { float, type Graph } from '../graph.ts';
 import type { Emission, Emitter, Emitters, Operand } from './emitter.ts';
+import { leakyRelu } from './pointwise.ts';
 
 /**
  * The windows of a pool. Runtimes do not agree on how many there are with ceil_mode and padding, so where sizes are known the
@@ -68,10 +69,10 @@ const perChannel = (graph: Graph, x: Operand | undefined, channels: number, valu
 
 const batchNorm: Emitter = {
   inputs: ['input', 'weight', 'bias', 'running_mean', 'running_var'],
-  attrs: ['training', 'momentum', 'eps', 'unbiased'],
+  attrs: ['training', 'momentum', 'eps', 'unbiased', 'negative_slope'],
   emit({ graph, attrs, input, optional, shape }) {
     if (attrs.training) throw new UsageError('batch_norm: a network to export must be in evaluation mode');
-    return graph.op(
+    const y = graph.op(
       'BatchNormalization',
       [
         input('input').name,
@@ -82,6 +83,7 @@ const batchNorm: Emitter = {
       ],
       { epsilon: float(attrs.eps) },
     );
+    return leakyRelu(graph, y, attrs.negative_slope);
   },
 };
 
