@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { countNet, type NetFacts } from '../bench/nets.ts';
 import { writeFileAtomic } from '../io/atomic.ts';
-import { nodeGpu } from '../io/gpu.ts';
 import { silentEngine } from '../io/onnx/silent-engine.ts';
 import known from '../nets/facts.json' with { type: 'json' };
 import { nets } from '../nets/index.ts';
+import type { Task } from '../nets/net.ts';
 import { type CommonOptions, lookUp, report, shared, table } from './common.ts';
 
 interface Options extends CommonOptions {
@@ -19,7 +19,7 @@ export function register(program: Command): void {
     .description(
       'every network: paper, parameters, arithmetic, memory, what it sees, where weights are, what was verified',
     )
-    .option('--count', "count again for this machine's adapter, in place of the numbers that come along")
+    .option('--count', 'count again, in place of the numbers that come along')
     .option('--markdown', 'as a table for a README')
     .option('--out <file>', 'with --count: write the numbers as JSON')
     .action(run);
@@ -45,13 +45,21 @@ interface Row {
 
 async function run(names: string[], options: Options): Promise<void> {
   for (const name of names) lookUp('network', name, nets);
-  const chosen = names.length > 0 ? names : Object.keys(nets);
-  const counted = options.count ? await recount(chosen, options) : known;
+  const chosen = names.length > 0 ? names : inOrder();
+  const counted = options.count ? await recount(chosen) : known;
   const rows = rowsOf(chosen, counted);
   if (options.out) await writeFileAtomic(options.out, `${JSON.stringify(counted, undefined, 2)}\n`);
   const text = options.markdown ? markdown : names.length > 0 ? details : overview;
   report(options, { nets: rows }, () => text(rows));
 }
+
+const TASKS: readonly Task[] = ['super-resolution', 'discriminator', 'features', 'flow', 'recognition'];
+
+/** All networks: those that enlarge first, and the older before the younger. */
+export const inOrder = (): string[] =>
+  Object.entries(nets)
+    .sort(([a, x], [b, y]) => TASKS.indexOf(x.task) - TASKS.indexOf(y.task) || x.year - y.year || a.localeCompare(b))
+    .map(([name]) => name);
 
 export const rowsOf = (names: readonly string[], facts: Readonly<Record<string, NetFacts>>): Row[] =>
   names.map((name) => {
@@ -59,8 +67,8 @@ export const rowsOf = (names: readonly string[], facts: Readonly<Record<string, 
     return { name, title, paper, year, task, published, weights, verified, defaults, facts: facts[name] };
   });
 
-async function recount(names: readonly string[], { device }: Options): Promise<Record<string, NetFacts>> {
-  const silent = await silentEngine((await nodeGpu(device)).adapter);
+async function recount(names: readonly string[]): Promise<Record<string, NetFacts>> {
+  const silent = await silentEngine();
   return Object.fromEntries(names.map((name) => [name, countNet(silent, name)]));
 }
 
@@ -81,10 +89,9 @@ const asPublished = ({ published, facts }: Row): string => {
 };
 
 const HEAD = ['network', 'paper', 'parameters', 'published', 'GMAC', 'memory', 'sees', 'frames'];
-const NOTE =
-  'GMAC and memory: billions of multiply-adds and device memory (weights included) for one picture of 1280x720 out of a ' +
-  'network that enlarges, in one piece, and for one usual input of any other. Upscaling works in tiles and takes what ' +
-  '--memory allows. Sees: pixels of its input that one output pixel depends on. Frames: of its window.';
+const NOTE = `GMAC and memory: billions of multiply-adds and device memory (weights included, plain kernels) for one picture of 1280x720
+out of a network that enlarges, in one piece, and for one usual input of any other. Upscaling works in tiles and takes what
+--memory allows. Sees: pixels of its input that one output pixel depends on. Frames: of its window.`;
 
 const cells = (row: Row): string[] => {
   const { name, paper, facts } = row;

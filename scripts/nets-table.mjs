@@ -1,12 +1,12 @@
 // nets-table.mjs: writes the table of networks into README.md, between its two marks. `npm run build` before.
-// With "measure" it first counts every network again on this machine's device, into nets/facts.json.
+// With "count" it first counts every network again, into nets/facts.json.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const cli = (...args) => execFileSync('node', ['dist/cli/main.js', 'nets', ...args], { encoding: 'utf8' });
 
-if (process.argv[2] === 'measure') {
-  cli('--measure', '--out', 'nets/facts.json');
+if (process.argv[2] === 'count') {
+  cli('--count', '--out', 'nets/facts.json');
   execFileSync('node', ['scripts/build.mjs'], { stdio: 'inherit' }); // the numbers are part of the bundle
 }
 const [start, end] = ['<!-- networks -->', '<!-- /networks -->'];
