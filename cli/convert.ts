@@ -5,6 +5,7 @@ import type { StateDict } from '../engine/nn/module.ts';
 import { size } from '../engine/tensor.ts';
 import { ownOf, refuseCheckpoint, refuseMisfit, writeWeights } from '../io/checkpoint.ts';
 import { writeOnnx } from '../io/onnx/export.ts';
+import type { Named } from '../io/onnx/write.ts';
 import { recognise } from '../io/weights/fit.ts';
 import { readWeightFile, type WeightFile } from '../io/weights/read.ts';
 import { interpolateStates } from '../nets/esrgan.ts';
@@ -125,25 +126,17 @@ async function writeNetwork(input: string, out: string, options: Options, conten
   const config = { ...net.config, ...options.attrs };
   const { size, frames, seed } = options;
   const given = { net: name, config, tensors: content?.tensors, seed, size, frames, version: packageVersion() };
-  const { bytes, opset, nodes, inputs, free, fixed } = await writeOnnx(out, given);
+  const { bytes, fixed, ...model } = await writeOnnx(out, given);
   if (!content) note(`${name}: no weights, so these are the first ones of seed ${seed}`);
-  const facts = {
-    net: name,
-    config,
-    opset,
-    nodes,
-    bytes: bytes.length,
-    inputs,
-    free,
-    fixed: Object.fromEntries(fixed),
-  };
+  const facts = { net: name, config, ...model, bytes: bytes.length, fixed: Object.fromEntries(fixed) };
   report(options, { in: input, out, ...facts }, () => {
-    const taken = inputs.map(({ name: of, shape }) => `${of} (${shape.join(', ')})`).join(', ');
-    const head = `${out}: ${name} as ONNX, opset ${opset}, ${nodes} nodes, ${bytes.length} bytes; takes ${taken}`;
+    const { opset, nodes, inputs, output } = model;
+    const described = ({ name: of, shape }: Named) => `${of} (${shape.join(', ')})`;
+    const sizes = `${inputs.map(described).join(', ')} -> ${described(output)}`;
+    const head = `${out}: ${name} as ONNX, opset ${opset}, ${nodes} nodes, ${bytes.length} bytes: ${sizes}`;
     const axes = (reason: string) => [...fixed.keys()].filter((axis) => fixed.get(axis) === reason).join(', ');
-    return [head, ...Array.from(new Set(fixed.values()), (reason) => `fixed: ${axes(reason)}, as ${reason}`)].join(
-      '\n',
-    );
+    const reasons = Array.from(new Set(fixed.values()), (reason) => `fixed: ${axes(reason)}, as ${reason}`);
+    return [head, ...reasons].join('\n');
   });
 }
 

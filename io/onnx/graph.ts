@@ -24,7 +24,7 @@ export class Graph {
   readonly #names = new Set<string>();
   readonly #constants = new Map<string, string>();
   readonly #extents = new Map<string, string>();
-  readonly #axes = new Map<Axis, Extent>();
+  readonly #axes = new Map<Axis, readonly [input: string, axis: number]>();
 
   /** Adds a node of one result, and returns the name of that. */
   op(type: string, inputs: readonly (string | undefined)[], attributes: NodeAttributes = {}): string {
@@ -97,9 +97,9 @@ export class Graph {
 
   // --- sizes, known now or when the network runs
 
-  /** Says where an axis of the network's input can be read. */
-  axis(axis: Axis, extent: Extent): void {
-    if (!this.#axes.has(axis)) this.#axes.set(axis, extent);
+  /** Says where the size of an axis can be read. */
+  axis(axis: Axis, input: string, at: number): void {
+    if (!this.#axes.has(axis)) this.#axes.set(axis, [input, at]);
   }
 
   dim(x: string, axis: number): Extent {
@@ -117,8 +117,9 @@ export class Graph {
   size(size: number | Size): Extent {
     if (typeof size === 'number') return size;
     const parts = size.rules.map(({ axis, scale, step, shift, multiple, offset }): Extent => {
-      const s = this.#axes.get(axis);
-      if (s === undefined) throw new SubpixelError(`no input of this network tells its size along ${axis}`);
+      const place = this.#axes.get(axis);
+      if (!place) throw new SubpixelError(`no input of this network tells its size along ${axis}`);
+      const s = this.dim(...place);
       const line = scale === 0 ? 0 : this.calc('Mul', s, scale);
       if (step === 0) return this.calc('Add', line, offset);
       const steps = this.calc('Mul', this.calc('Div', this.calc('Add', s, shift), multiple), step);

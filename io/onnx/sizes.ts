@@ -31,6 +31,17 @@ export class Size {
     const [{ axis, scale, step, offset }] = this.rules;
     return this.rules.length === 1 && scale === 1 && step === 0 && offset === 0 ? axis : undefined;
   }
+
+  /** h, 4h, or a longer expression: equal sizes have equal names. */
+  get text(): string {
+    const text = this.rules.map(({ axis, scale, step, shift, multiple, offset }) => {
+      const times = (n: number, of: string) => (n === 0 ? [] : [n === 1 ? of : `${n}${of}`]);
+      const shifted = shift === 0 ? axis : `(${axis}+${shift})`;
+      const terms = [...times(scale, axis), ...times(step, `floor(${shifted}/${multiple})`)];
+      return [...terms, ...(offset === 0 ? [] : [offset])].join('+');
+    });
+    return text.length === 1 ? text[0] : `(${text.join(')*(')})/${this.over}`;
+  }
 }
 
 const follow = ({ scale, step, shift, multiple, offset }: Rule, s: number): number =>
@@ -48,6 +59,8 @@ export interface Program {
   readonly varies: readonly (readonly boolean[])[];
   /** Shapes of the inputs and of values that the network makes up: numbers, and Sizes. */
   readonly shapes: ReadonlyMap<number, readonly (number | Size)[]>;
+  /** Sizes of the result, where they are known to follow from the input's. */
+  readonly result: readonly (Size | undefined)[];
   /** Why axes that might have been free are not. */
   readonly reasons: ReadonlyMap<Axis, string>;
 }
@@ -151,7 +164,16 @@ function combined(run: (sizes: Sizes) => Trace, trace: Trace, start: Sizes, free
     ]),
   );
   for (const value of described) if (!trace.inputs.includes(value.id)) sameValues(value, others, free);
-  return { calls, varies, shapes };
+  const result = trace.values[trace.output].shape.map((_, axis) => {
+    try {
+      const size = express('the result', (t) => t.values[t.output].shape[axis]);
+      return size instanceof Size ? size : undefined;
+    } catch (error) {
+      if (error instanceof Fixed) return undefined;
+      throw error;
+    }
+  });
+  return { calls, varies, shapes, result };
 }
 
 /** Traces at other sizes of one axis. @throws {Fixed} when the network does not run there, or runs in another way */

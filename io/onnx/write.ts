@@ -26,7 +26,14 @@ export interface Written {
   readonly bytes: Uint8Array;
   readonly opset: number;
   readonly nodes: number;
-  readonly inputs: readonly { readonly name: string; readonly shape: readonly (number | string)[] }[];
+  readonly inputs: readonly Named[];
+  readonly output: Named;
+}
+
+/** An input or output; sizes that may differ from call to call have names. */
+export interface Named {
+  readonly name: string;
+  readonly shape: readonly (number | string)[];
 }
 
 /** @throws {UsageError} naming every op that ONNX has no form for; ShapeError, UsageError from what a form does not know */
@@ -39,19 +46,22 @@ export function writeProgram(program: Program, naming: Naming): Written {
     names.set(id, name);
     const shape = program.shapes.get(id)!;
     shape.forEach((n, axis) => {
-      if (n instanceof Size && n.axis) graph.axis(n.axis, graph.dim(name, axis));
+      if (n instanceof Size && n.axis) graph.axis(n.axis, name, axis);
     });
-    return { name, shape: shape.map(textOf) };
+    return { name, shape: shape.map((n) => (n instanceof Size ? n.text : n)) };
   });
   const output = graph.reserve(naming.output);
   for (const call of program.calls) {
     graph.scope = `${call.op}_${call.output}`;
     names.set(call.output, emitCall(graph, program, naming, names, call));
   }
-  const result = operand(graph, program, naming, names, program.trace.values[program.trace.output]);
+  const { output: last, values } = program.trace;
   graph.scope = 'result';
-  graph.rename(result.name, output);
-  const known = knownOf(program, program.trace.output);
+  graph.rename(operand(graph, program, naming, names, values[last]).name, output);
+  const result = values[last].shape.map((n, axis) => {
+    if (!program.varies[last][axis]) return n;
+    return program.result[axis]?.text ?? `${output}_${axis}`;
+  });
   const bytes = encodeModel({
     irVersion: IR_VERSION,
     producerName: 'subpixel',
@@ -63,18 +73,13 @@ export function writeProgram(program: Program, naming: Naming): Written {
       node: graph.nodes,
       initializer: graph.initializers,
       input: inputs.map(({ name, shape }) => valueInfo(name, shape)),
-      output: [
-        valueInfo(
-          output,
-          known.map((n, axis) => n ?? `${output}_${axis}`),
-        ),
-      ],
+      output: [valueInfo(output, result)],
     },
   });
   if (bytes.length > MOST_BYTES) {
     throw new UsageError(`this network takes ${bytes.length} bytes as ONNX, whose files hold at most ${MOST_BYTES}`);
   }
-  return { bytes, opset: OPSET, nodes: graph.nodes.length, inputs };
+  return { bytes, opset: OPSET, nodes: graph.nodes.length, inputs, output: { name: output, shape: result } };
 }
 
 function refuseUnknown(calls: readonly Call[]): void {
@@ -137,14 +142,6 @@ function operand(graph: Graph, program: Program, naming: Naming, names: Names, {
     dims: () => shape.map((_, axis) => dim(axis)),
     as: (dims) => (data && !varies.includes(true) ? stored(dims) : graph.reshape(stored(), dims)),
   };
-}
-
-/** A name for a size that is not known: h, or 4h for one that is four times as large. */
-function textOf(n: number | Size): number | string {
-  if (typeof n === 'number') return n;
-  const [{ axis, scale, step, offset }] = n.rules;
-  if (n.rules.length > 1 || step !== 0 || offset !== 0) return `${n.rules.map((rule) => rule.axis).join('_')}_derived`;
-  return scale === 1 ? axis : `${scale}${axis}`;
 }
 
 function valueInfo(name: string, shape: readonly (number | string)[]): ValueInfoProto {

@@ -21,7 +21,7 @@ it('convert writes a network by its name, and tells what it takes', async () => 
   });
   expect(decodeModel(bytes).graph.node).toHaveLength(facts.nodes as number);
   const { stdout } = await cli.run('convert', 'esrgan-discriminator', out, '--attrs', '{"width":2,"size":32}');
-  expect(stdout).toContain('takes x (n, 3, 32, 32)');
+  expect(stdout).toContain(': x (n, 3, 32, 32) -> y (n, 1)');
   expect(stdout).toContain('fixed: h, w, as');
 });
 

@@ -6,7 +6,7 @@ import type { Emitter, Emitters } from './emitter.ts';
 
 /** float32 numbers that scale sizes and coordinates, one for each axis. */
 const scales = (graph: Graph, list: readonly number[]): string =>
-  graph.floats(`scales_${list.map((s) => Number(s.toPrecision(4))).join('_')}`, [list.length], Float32Array.from(list));
+  graph.floats(`scales_${list.join('_')}`, [list.length], Float32Array.from(list));
 
 const interpolate: Emitter = {
   inputs: ['input'],
