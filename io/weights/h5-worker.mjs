@@ -18,6 +18,9 @@ WebAssembly.Memory.prototype.grow = function (pages) {
 console.error = () => {}; // the library's own account of each error
 console.log = () => {};
 
+/** What we say ourselves: the library's own words are of no help. */
+class Refusal extends Error {}
+
 const { File, ready } = await import('h5wasm');
 const library = await ready;
 
@@ -28,7 +31,7 @@ function read(bytes, limit) {
   try {
     library.FS.createDataFile('/', 'weights.h5', bytes, true, false, true);
     file = new File('/weights.h5', 'r');
-    if (file.file_id < 0n) throw new Error('it is damaged or truncated');
+    if (file.file_id < 0n) throw new Refusal('it is damaged or truncated');
     return tensorsIn(file, [], { objects: 0, bytes: 0, limit });
   } finally {
     file?.close();
@@ -38,7 +41,7 @@ function read(bytes, limit) {
 
 function tensorsIn(group, path, seen) {
   return group.keys().flatMap((name) => {
-    if (++seen.objects > MOST_OBJECTS || path.length >= DEEPEST) throw new Error('its groups have no end');
+    if (++seen.objects > MOST_OBJECTS || path.length >= DEEPEST) throw new Refusal('its groups have no end');
     const entity = group.get(name);
     if (entity?.type === 'Group') return tensorsIn(entity, [...path, name], seen);
     return entity?.type === 'Dataset' ? dataset(entity, [...path, name].join('/'), seen) : [];
@@ -53,7 +56,7 @@ function dataset(set, name, seen) {
   const what = `${name} (${shape.join(', ')})`;
   const length = shape.reduce((a, b) => a * b, size);
   seen.bytes += length;
-  if (!(seen.bytes <= seen.limit)) throw new Error(`${what} is more than the file can hold`);
+  if (!(seen.bytes <= seen.limit)) throw new Refusal(`${what} is more than the file can hold`);
   const values = new Uint8Array(length);
   if (length > 0) readInto(values, set, what);
   const dtype = `${type === kinds.H5T_FLOAT.value ? 'F' : signed ? 'I' : 'U'}${8 * size}`;
@@ -66,7 +69,7 @@ function readInto(values, { file_id, path, metadata: { shape } }, what) {
   const row = values.length / first;
   const rows = Math.min(Math.max(1, Math.floor(STRETCH / row)), first);
   const at = library._malloc(rows * row);
-  if (at === 0) throw new Error(`${what} finds no memory`);
+  if (at === 0) throw new Refusal(`${what} finds no memory`);
   try {
     for (let begin = 0; begin < first; begin += rows) {
       const count = Math.min(rows, first - begin);
@@ -74,7 +77,7 @@ function readInto(values, { file_id, path, metadata: { shape } }, what) {
         shape.length === 0 ? [null, null, null] : [[count, ...rest], [begin, ...zeros(rest)], shape.map(() => 1)];
       const [counts, offsets, steps] = part.map((numbers) => numbers?.map(BigInt) ?? null);
       const status = library.get_dataset_data(file_id, path, counts, offsets, steps, BigInt(at));
-      if (status < 0) throw new Error(`${what} cannot be read`);
+      if (status < 0) throw new Refusal(`${what} cannot be read`);
       values.set(library.HEAPU8.subarray(at, at + count * row), begin * row);
     }
   } finally {
@@ -91,7 +94,8 @@ parentPort.on('message', ({ bytes, limit }) => {
     parentPort.postMessage({ tensors, sound: small() }, buffers);
   } catch (error) {
     const broken = error instanceof WebAssembly.RuntimeError; // an abort or a wild access: nothing in the library holds now
-    parentPort.postMessage({ why: error?.message || 'it is damaged or truncated', sound: !broken && small() });
+    const why = error instanceof Refusal ? error.message : 'it is damaged or truncated';
+    parentPort.postMessage({ why, sound: !broken && small() });
   }
 });
 

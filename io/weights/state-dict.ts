@@ -9,6 +9,7 @@ const WRAPPERS = [
 ];
 const DEEPEST = 32;
 const MOST_MODULES = 20_000;
+const LONGEST_NAME = 1000;
 
 /** Tensors by name, and through which wrappers they were reached. */
 export interface Unwrapped {
@@ -25,29 +26,42 @@ export function findTensors(file: Bytes, root: Value): Unwrapped {
   const wrappers: string[] = [];
   let value = root;
   for (let depth = 0; depth < DEEPEST; depth++) {
-    const tensors = value instanceof Call ? moduleTensors(file, value) : dictionaryTensors(file, value);
-    if (tensors.size > 0) return { tensors, wrappers };
-    const wrapper = value instanceof Map ? wrapperIn(value) : undefined;
-    if (!wrapper) break;
+    const known = usualWrapper(value);
+    const tensors = known ? undefined : isModule(value) ? moduleTensors(file, value) : dictionaryTensors(file, value);
+    if (tensors?.size) return { tensors, wrappers };
+    const wrapper = known ?? onlyWrapper(value);
+    if (wrapper === undefined) break;
     wrappers.push(wrapper);
     value = (value as Map<Value, Value>).get(wrapper) as Value;
   }
-  const keys = value instanceof Map ? [...value.keys()].slice(0, 8).map(String).join(', ') || 'nothing' : kind(value);
   const within = wrappers.map((name) => ` within ${name}`).join('');
-  return refuse(file, `expected tensors by name, or those of a module; found ${keys}${within}`);
+  return refuse(file, `expected tensors by name, or those of a module; found ${kind(value)}${within}`);
 }
 
+const isModule = (value: Value | undefined): value is Call =>
+  value instanceof Call &&
+  value.state instanceof Map &&
+  (value.state.has('_modules') || value.state.has('_parameters'));
+
+const holdsMore = (value: Value | undefined): boolean => value instanceof Map || isModule(value);
+
+/** Stands above tensors beside it: a training state may hold a few of its own. */
+const usualWrapper = (value: Value): string | undefined =>
+  value instanceof Map ? WRAPPERS.find((name) => holdsMore(value.get(name))) : undefined;
+
+function onlyWrapper(value: Value): string | undefined {
+  if (!(value instanceof Map)) return undefined;
+  const names = [...value.keys()].filter((key): key is string => typeof key === 'string' && holdsMore(value.get(key)));
+  return names.length === 1 ? names[0] : undefined;
+}
+
+/** In a few words, whatever it is: text may be as long as the file, and lists hold one another. */
 function kind(value: Value): string {
   if (Array.isArray(value)) return `a list of ${value.length}`;
-  return value instanceof Call ? 'an object without parameters' : `a single ${value === null ? 'None' : typeof value}`;
-}
-
-function wrapperIn(dictionary: ReadonlyMap<Value, Value>): string | undefined {
-  const holds = (value: Value | undefined) => value instanceof Map || value instanceof Call;
-  const known = WRAPPERS.find((name) => holds(dictionary.get(name)));
-  if (known) return known;
-  const others = [...dictionary].filter(([key, value]) => typeof key === 'string' && holds(value));
-  return others.length === 1 ? (others[0][0] as string) : undefined;
+  if (value instanceof Call) return 'an object without parameters';
+  if (!(value instanceof Map)) return `a single ${value === null ? 'None' : typeof value}`;
+  const keys = [...value.keys()].slice(0, 8).map((key) => (typeof key === 'string' ? key.slice(0, 40) : typeof key));
+  return keys.join(', ') || 'an empty dictionary';
 }
 
 /** Also the attributes of a module stand in dictionaries: what is no tensor is passed over. */
@@ -56,7 +70,9 @@ function dictionaryTensors(file: Bytes, value: Value): Map<string, TorchTensor> 
   if (!(value instanceof Map)) return tensors;
   for (const [key, item] of value) {
     const tensor = tensorOf(file, item);
-    if (tensor && typeof key === 'string') tensors.set(key, tensor);
+    if (!tensor || typeof key !== 'string') continue;
+    if (key.length > LONGEST_NAME) refuse(file, `a tensor with a name of ${key.length} letters`);
+    tensors.set(key, tensor);
   }
   return tensors;
 }
@@ -67,7 +83,8 @@ function moduleTensors(file: Bytes, root: Call): Map<string, TorchTensor> {
   let modules = 0;
   const walk = (module: Value, prefix: string, depth: number): void => {
     if (!(module instanceof Call) || !(module.state instanceof Map)) return;
-    if (++modules > MOST_MODULES || depth > DEEPEST) refuse(file, 'its modules lie within one another without end');
+    if (++modules > MOST_MODULES || depth > DEEPEST || prefix.length > LONGEST_NAME)
+      refuse(file, 'its modules lie within one another without end, or under names without end');
     for (const part of ['_parameters', '_buffers']) {
       for (const [name, tensor] of dictionaryTensors(file, entriesOf(module.state.get(part)))) {
         tensors.set(prefix + name, tensor);

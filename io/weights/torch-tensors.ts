@@ -8,6 +8,8 @@ const DTYPES: Readonly<Record<string, string>> = {
   ...{ Long: 'I64', Int: 'I32', Short: 'I16', Char: 'I8', Byte: 'U8', Bool: 'BOOL' },
 };
 
+const LONGEST_KEY = 100;
+
 /** A storage: numbers that tensors are views of. */
 export interface StorageId {
   readonly dtype: string;
@@ -32,7 +34,9 @@ export function storageId(file: Bytes, id: Value): StorageId | undefined {
   const [, type, key, , count, view] = id;
   const dtype = type instanceof Name ? DTYPES[/^torch\.(\w+)Storage$/.exec(type.text)?.[1] ?? ''] : undefined;
   if (!dtype) refuse(file, `a storage of a type that is not read: ${type instanceof Name ? type.text : typeof type}`);
-  if (typeof key !== 'string' || !isCount(count)) refuse(file, 'a storage without a key and a count');
+  if (typeof key !== 'string' || key.length > LONGEST_KEY || !isCount(count)) {
+    refuse(file, 'a storage without a key and a count');
+  }
   if (!Array.isArray(view)) return { dtype, key, count, offset: 0 };
   const [, offset, part] = view;
   const inside = isCount(offset) && isCount(part) && offset + part <= count;

@@ -68,21 +68,21 @@ export function readTorchLegacy(file: Bytes): TorchFile {
     return !storage && Array.isArray(id) && id[0] === 'module' ? id[1] : new Persistent(id);
   };
   const [version, system, root, keys] = [0, 1, 2, 3].map(() => readPickle(cursor, { persistent }));
-  if (version !== 1001) refuse(file, `protocol ${String(version)} of PyTorch's old format: expected 1001`);
+  if (version !== 1001) refuse(file, "another protocol of PyTorch's old format than 1001");
   if (system instanceof Map && system.get('little_endian') === false) {
     refuse(file, 'written on a machine of big-endian numbers');
   }
   const { tensors, wrappers } = findTensors(file, root);
   if (!Array.isArray(keys)) return refuse(file, 'the keys of its storages are no list: damaged');
   const places = new Map<string, { at: number; bytes: number }>();
-  for (const key of keys.map(String)) {
-    const storage = known.get(key);
-    if (!storage || places.has(key)) return refuse(file, `storage ${key} is listed twice, or used by no tensor`);
+  for (const key of keys) {
+    const storage = typeof key === 'string' ? known.get(key) : undefined;
+    if (!storage || places.has(storage.key)) return refuse(file, 'a storage is listed twice, or used by no tensor');
     const bytes = cursor.uint64() * ITEM_BYTES[storage.dtype];
     if (cursor.at + bytes > file.size) {
-      refuse(file, `storage ${key} needs ${bytes} bytes, ${file.size - cursor.at} are left: truncated`);
+      refuse(file, `storage ${storage.key} needs ${bytes} bytes, ${file.size - cursor.at} are left: truncated`);
     }
-    places.set(key, { at: cursor.at, bytes });
+    places.set(storage.key, { at: cursor.at, bytes });
     cursor.at += bytes;
   }
   const load = ({ key, dtype, count, offset }: StorageId, begin: number, bytes: number) => {

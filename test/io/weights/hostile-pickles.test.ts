@@ -61,6 +61,20 @@ describe.each(both)('pickles in a file of the %s format', (_, file) => {
     expect(existsSync(join(folder, 'executed'))).toBe(false);
   });
 
+  it('are unwrapped: what is usual stands above tensors beside it, one dictionary among other things is taken', async () => {
+    const zero = tensor({ size: [int(1)], stride: [int(1)] });
+    expect(
+      await read(file(dict(['mean', zero], ['params_ema', dict(['w', four])], ['params', dict(['v', four])]))),
+    ).toEqual({
+      w: [1, 2, 3, 4],
+    });
+    expect(await read(file(dict(['step', 'K\x01'], ['best', dict(['module.w', four])])))).toEqual({ w: [1, 2, 3, 4] });
+    expect(await read(file(dict(['model', four], ['net', zero])))).toEqual({ model: [1, 2, 3, 4], net: [1] });
+    expect(await refused(file(dict(['one', dict(['a', four])], ['other', dict(['b', four])])))).toContain(
+      'found one, other',
+    );
+  });
+
   it('change no prototype', async () => {
     const path = join(folder, 'given.pth');
     writeFileSync(path, file(dict(['__proto__', four], ['constructor', four], ['toString', four])));
@@ -116,6 +130,26 @@ describe.each(both)('pickles in a file of the %s format', (_, file) => {
     ],
   ])('do not grow without end: %s', async (_case, body, message) => {
     expect(await refused(file(body))).toContain(message);
+  });
+
+  it('lists that double at each level are named without being written out', async () => {
+    const doubling = `)q\x01${'0h\x01h\x01\x86q\x01'.repeat(60)}`;
+    expect(await refused(file(doubling))).toContain('a list of 2');
+    expect(await refused(file(`}(${doubling}K\x01u`))).toContain('found object');
+  });
+
+  it('long names that are used again and again are not written out', async () => {
+    const name = `${text('n'.repeat(1e6))}q\x020`;
+    const many = Array.from(
+      { length: 2000 },
+      (_v, i) =>
+        `${text(`w${i}`)}${tensor({ storage: `${tuple(text('storage'), 'ctorch\nFloatStorage\n', 'h\x02', 'N', int(4))}Q`, size: [int(i % 4)], stride: [int(1)] })}`,
+    );
+    expect(await refused(file(`${name}}(${many.join('')}u`))).toContain('without a key');
+    expect(await refused(file(`${name}}(h\x02${four}u`))).toContain('a name of 1000000 letters');
+    let body = module(dict(['_parameters', dict(['w', four])]));
+    for (let i = 0; i < 10; i++) body += `q\x010${module(dict(['_modules', `}(h\x02h\x01${text('b')}h\x01u`]))}`;
+    expect(await refused(file(name + body))).toContain('names without end');
   });
 
   it('lists within lists are only deep', async () => {
@@ -175,6 +209,11 @@ describe('the old format around the pickles', () => {
     ['2^62 elements', torchLegacy(dict(['w', four]), undefined, 2n ** 62n), 'announces a size'],
     ['-1 elements', torchLegacy(dict(['w', four]), undefined, -1n), 'announces a size'],
     ['5 elements where 4 are', torchLegacy(dict(['w', four]), undefined, 5n), '16 are left: truncated'],
+    [
+      'keys that double at each level',
+      torchLegacy(dict(['w', four]), `](]q\x01${'0h\x01h\x01\x86q\x01'.repeat(60)}e`),
+      'used by no tensor',
+    ],
     ['no storage', torchLegacy(dict(['w', four]), ']'), 'storage 0 is not in the file'],
   ])('%s', async (_, bytes, message) => {
     expect(await refused(bytes)).toContain(message);
