@@ -16,7 +16,6 @@ import { avg_pool2d, global_avg_pool, max_pool2d } from '../engine/ops/pool.ts';
 import { reshape } from '../engine/ops/reshape.ts';
 import { slice } from '../engine/ops/slice.ts';
 import { mean } from '../engine/ops/sum.ts';
-import { relu } from '../engine/ops/unary.ts';
 import { size, type Tensor } from '../engine/tensor.ts';
 import { joined } from './frames.ts';
 import { padded } from './multiple.ts';
@@ -86,7 +85,7 @@ class Unit extends Module {
   }
   forward(x: Tensor): Tensor {
     using scope = x.engine.scope();
-    return scope.keep(relu(chain(x, [this.conv, this.norm])));
+    return scope.keep(this.norm.fused(this.conv.forward(x), { negative_slope: 0 }));
   }
 }
 

@@ -13,7 +13,6 @@ import { BatchNorm } from '../engine/nn/norm.ts';
 import { concat } from '../engine/ops/concat.ts';
 import { dynamic_filter } from '../engine/ops/dynamic_filter.ts';
 import { slice } from '../engine/ops/slice.ts';
-import { relu } from '../engine/ops/unary.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { clipOf, frameOf } from './frames.ts';
 import { type Adopted, between, configure, Net, type NetEntry, whole } from './net.ts';
@@ -54,11 +53,7 @@ const REDUCING = 3;
 const OTHERS = 4;
 /** Taps along each side of a dynamic filter. */
 const KERNEL = 5;
-
-const normalised = (norm: BatchNorm, x: Tensor): Tensor => {
-  using scope = x.engine.scope();
-  return scope.keep(relu(norm.forward(x)));
-};
+const RELU = { negative_slope: 0 };
 
 /** [x, C3D_3x3x3(ReLU(BN(C3D_1x1x1(ReLU(BN(x))))))]; the numbers are the places in BasicSR's sequence. */
 class Block extends Module {
@@ -83,10 +78,10 @@ class Block extends Module {
 
   forward(x: Tensor): Tensor {
     using scope = x.engine.scope();
-    const first = normalised(this[0], x);
+    const first = this[0].fused(x, RELU);
     const mixed = this[2].forward(first);
     scope.release(first);
-    const second = normalised(this[3], mixed);
+    const second = this[3].fused(mixed, RELU);
     scope.release(mixed);
     const grown = this[5].forward(second);
     scope.release(second);
@@ -166,7 +161,7 @@ export class Duf extends Net {
     if (x.shape[2] !== WINDOW) throw new ShapeError(`duf: expected ${WINDOW} frames, got ${x.shape[2]}`);
     using scope = x.engine.scope();
     const deep = this.features(x);
-    const residual = this.conv3d_r1.fused(deep, { negative_slope: 0 }); // (N, head, 1, H, W)
+    const residual = this.conv3d_r1.fused(deep, RELU); // (N, head, 1, H, W)
     const filtered = this.filtered(x, deep);
     return scope.keep(this.conv3d_r2.fused(residual, { shuffle: this.config.scale, residual: filtered }));
   }
@@ -175,15 +170,15 @@ export class Duf extends Net {
   private features(x: Tensor): Tensor {
     using scope = x.engine.scope();
     const joined = chain(x, [this.conv3d1, this.dense_block1, this.dense_block2]);
-    const y = normalised(this.bn3d2, joined);
+    const y = this.bn3d2.fused(joined, RELU);
     scope.release(joined);
-    return scope.keep(this.conv3d2.fused(y, { negative_slope: 0 }));
+    return scope.keep(this.conv3d2.fused(y, RELU));
   }
 
   /** The middle frame under the filters that its pixels were given: (N, C, 1, scale·H, scale·W). */
   private filtered(x: Tensor, deep: Tensor): Tensor {
     using scope = x.engine.scope();
-    const filters = this.conv3d_f2.forward(this.conv3d_f1.fused(deep, { negative_slope: 0 }));
+    const filters = this.conv3d_f2.forward(this.conv3d_f1.fused(deep, RELU));
     const { scale } = this.config;
     const middle = frameOf(x, (WINDOW - 1) / 2);
     return scope.keep(clipOf([dynamic_filter(middle, frameOf(filters, 0), { scale, kernel: KERNEL, softmax: true })]));

@@ -232,7 +232,7 @@ export class EsrganDiscriminator extends Module {
 
 function normed(x: Tensor, conv: Conv2d, norm: BatchNorm): Tensor {
   using scope = x.engine.scope();
-  return scope.keep(leaky_relu(norm.forward(conv.forward(x)), LEAK));
+  return scope.keep(norm.fused(conv.forward(x), LEAK));
 }
 
 /**

@@ -38,17 +38,19 @@ export const resnet50Defaults: Resnet50Config = {
 /** Blocks of stages 2 to 5. */
 const BLOCKS = [3, 4, 6, 3];
 
-/** norm(conv(x)) of pictures; a convolution over time takes them as clips of so many frames. */
+/**
+ * norm(conv(x)) of pictures, with ReLU where negative_slope is 0; a convolution over time takes them as clips of so many frames.
+ */
 class Normed {
   constructor(
     readonly conv: Conv2d | Conv3d,
     readonly norm: BatchNorm,
   ) {}
-  forward(x: Tensor, frames = 1): Tensor {
+  forward(x: Tensor, frames = 1, negative_slope = 1): Tensor {
     using scope = x.engine.scope();
     const overTime = (clips: Tensor) => frames_to_batch(this.conv.forward(clips));
     const y = this.conv instanceof Conv3d ? overTime(batch_to_frames(x, { frames })) : this.conv.forward(x);
-    return scope.keep(this.norm.forward(y));
+    return scope.keep(this.norm.fused(y, { negative_slope }));
   }
 }
 
@@ -63,7 +65,7 @@ export class Bottleneck {
   forward(x: Tensor, inner = x, frames = 1): Tensor {
     using scope = x.engine.scope();
     const residual = this.branch.reduce((y, unit, i) => {
-      const z = unit.forward(i === 0 ? y : relu(y), frames);
+      const z = unit.forward(y, frames, i < 2 ? 0 : 1);
       scope.release(y);
       return z;
     }, inner);
@@ -140,7 +142,7 @@ export class Resnet50 extends Module {
   /** Pictures to the input of stage 2, a quarter of their size. */
   stem(x: Tensor): Tensor {
     using scope = x.engine.scope();
-    return scope.keep(max_pool2d(relu(this.#first.forward(x)), { kernel_size: 3, stride: 2, ceil_mode: true }));
+    return scope.keep(max_pool2d(this.#first.forward(x, 1, 0), { kernel_size: 3, stride: 2, ceil_mode: true }));
   }
 
   /** Features of pictures or clips, averaged over all positions, to scores. */

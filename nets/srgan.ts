@@ -230,7 +230,7 @@ export class SrganDiscriminator extends Module {
     using scope = x.engine.scope();
     const first = (this.net[0] as Conv2d).fused(x, LEAK);
     const deep = STAGES.reduce((y, _, i) => {
-      const z = activated(y, this.net[3 * i + 2], this.net[3 * i + 3]);
+      const z = activated(y, this.net[3 * i + 2] as Conv2d, this.net[3 * i + 3] as BatchNorm);
       scope.release(y);
       return z;
     }, first);
@@ -241,9 +241,9 @@ export class SrganDiscriminator extends Module {
 }
 
 /** LeakyReLU(norm(conv(x))). */
-function activated(x: Tensor, conv: Module, norm: Module): Tensor {
+function activated(x: Tensor, conv: Conv2d, norm: BatchNorm): Tensor {
   using scope = x.engine.scope();
-  return scope.keep(leaky_relu(chain(x, [conv, norm]), LEAK));
+  return scope.keep(norm.fused(conv.forward(x), LEAK));
 }
 
 /** Published files have our names; the settings are in their names and shapes, but for the output, which leaves no trace. */

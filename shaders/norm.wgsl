@@ -1,10 +1,11 @@
-// Batch and instance normalisation: y = w·x̂ + b, x̂ = (x - mean) / √(variance + EPS). The channels of a group of positions
+// Batch and instance normalisation: y = act(w·x̂ + b), x̂ = (x - mean) / √(variance + EPS). The channels of a group of positions
 // share their statistics: batch norm has one group, the whole batch; instance norm one a sample. A thread owns four channels
 // and goes through every strips-th position of a group, so that what belongs to the channels is loaded once.
 const C4 = 16u;           // channels / 4, rounded up
 const EPS = 1e-5f;
 const WEIGHT = true;      // 1 without
 const BIAS = true;        // 0 without
+const LEAK = 1.0;         // slope below zero of the activation of y: 1 none, 0 ReLU
 const OF = 0u;            // whose parameter_gradient: 0 bias, 1 weight, 2 mean, 3 variance
 const WORKGROUP = 64u;
 struct Sizes {
@@ -46,6 +47,17 @@ fn slope(i: u32, quad: u32) -> vec4f {
   var w = vec4f(1.0);
   if (WEIGHT) { w = weight[quad]; }
   return w / deviation(variance[i]);
+}
+
+fn shift(quad: u32) -> vec4f {
+  if (BIAS) { return bias[quad]; }
+  return vec4f();
+}
+
+// v, of which the activation lets LEAK through where its y is below zero: y itself going forward, dy going back.
+fn activated(v: vec4f, y: vec4f) -> vec4f {
+  if (LEAK == 1.0) { return v; }
+  return select(LEAK * v, v, y > vec4f());
 }
 
 // Mean (beyond the group's first value) and Σ(x - mean)² of each strip. Differences to a value of the strip itself do not
@@ -119,26 +131,33 @@ fn normalise(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) 
   let at = p.group * C4 + p.quad;
   let centre = mean[at];
   let s = slope(at, p.quad);
-  var b = vec4f();
-  if (BIAS) { b = bias[p.quad]; }
-  for (var i = p.start; i < p.end; i += p.step) { out[i] = (x[i] - centre) * s + b; }
+  let b = shift(p.quad);
+  for (var i = p.start; i < p.end; i += p.step) {
+    let y = (x[i] - centre) * s + b;
+    out[i] = activated(y, y);
+  }
 }
 
-// Σ dy and Σ dy·x̂ of each strip.
+// Σ dy and Σ dy·x̂ of each strip. Here and below dy is the one before the activation, whose sign is computed again.
 @compute @workgroup_size(WORKGROUP)
 fn strip_products(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid: vec3u) {
   let p = place(id, grid);
   if (!p.valid) { return; }
-  let centre = mean[p.group * C4 + p.quad];
+  let from_group = p.group * C4 + p.quad;
+  let centre = mean[from_group];
+  let s = slope(from_group, p.quad);
+  let b = shift(p.quad);
   var sum = vec4f();
   var products = vec4f();
   for (var i = p.start; i < p.end; i += p.step) {
-    sum += dy[i];
-    products += dy[i] * (x[i] - centre);
+    let v = x[i] - centre;
+    let d = activated(dy[i], v * s + b);
+    sum += d;
+    products += d * v;
   }
   let at = (p.group * sizes.strips + p.strip) * 2u * C4 + p.quad;
   out[at] = sum;
-  out[at + C4] = products / deviation(variance[p.group * C4 + p.quad]);
+  out[at + C4] = products / deviation(variance[from_group]);
 }
 
 // dx where the statistics are those of x: w/σ·(dy - mean(dy) - x̂·mean(dy·x̂)). Ioffe, Szegedy 2015, section 3.
@@ -149,10 +168,14 @@ fn gradient(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) g
   let at = p.group * C4 + p.quad;
   let centre = mean[at];
   let s = slope(at, p.quad);
+  let b = shift(p.quad);
   let count = f32(sizes.positions);
   let level = sums[at + p.group * C4] / count;
   let tilt = sums[at + p.group * C4 + C4] / count / deviation(variance[at]);
-  for (var i = p.start; i < p.end; i += p.step) { out[i] = s * (dy[i] - level - (x[i] - centre) * tilt); }
+  for (var i = p.start; i < p.end; i += p.step) {
+    let v = x[i] - centre;
+    out[i] = s * (activated(dy[i], v * s + b) - level - v * tilt);
+  }
 }
 
 // dx where the statistics are given.
@@ -160,8 +183,15 @@ fn gradient(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) g
 fn scale(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grid: vec3u) {
   let p = place(id, grid);
   if (!p.valid) { return; }
-  let s = slope(p.group * C4 + p.quad, p.quad);
-  for (var i = p.start; i < p.end; i += p.step) { out[i] = s * dy[i]; }
+  let at = p.group * C4 + p.quad;
+  let s = slope(at, p.quad);
+  if (LEAK == 1.0) {
+    for (var i = p.start; i < p.end; i += p.step) { out[i] = s * dy[i]; }
+    return;
+  }
+  let centre = mean[at];
+  let b = shift(p.quad);
+  for (var i = p.start; i < p.end; i += p.step) { out[i] = s * activated(dy[i], (x[i] - centre) * s + b); }
 }
 
 // Σ over groups: of bias Σ dy, of weight Σ dy·x̂; of given statistics -w/σ·Σ dy and -w/2σ²·Σ dy·x̂.

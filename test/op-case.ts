@@ -60,9 +60,11 @@ export const linearInputs: Record<string, readonly string[]> = {
   instance_norm: ['weight', 'bias'],
 };
 
-/** Those of a call; an input that passes a PReLU first is none. */
-export const linearInputsOf = ({ op, inputs }: { op: string; inputs: object }): string[] =>
-  (linearInputs[op] ?? []).filter((name) => name in inputs && !(name === 'input' && 'slope' in inputs));
+/** Those of a call; an input that passes a PReLU first is none, and before an activation there are none. */
+export const linearInputsOf = ({ op, inputs, attrs }: Pick<OpCase, 'op' | 'attrs'> & { inputs: object }): string[] =>
+  ((attrs?.negative_slope ?? 1) === 1 ? (linearInputs[op] ?? []) : []).filter(
+    (name) => name in inputs && !(name === 'input' && 'slope' in inputs),
+  );
 
 /** Uniform [0, 1) in steps of 2⁻²⁴, a pure function of (seed, index): a multiplicative hash with murmur3's finaliser. */
 export function uniform(seed: number, index: number): number {

@@ -121,6 +121,7 @@ export const refusals: OpCase[] = [
   refused('batch_norm', 'a mean without a variance', { input: [2, 5, 3, 3], running_mean: [5] }, { training: true }),
   refused('batch_norm', 'training on one value', { input: [1, 5, 1, 1] }, { training: true }),
   refused('batch_norm', 'eps of 0', { input: [2, 5, 3, 3] }, { training: true, eps: 0 }),
+  refused('batch_norm', 'a negative negative_slope', { input: [2, 5, 3, 3] }, { training: true, negative_slope: -0.1 }),
   refused('batch_norm', 'momentum above 1', { input: [2, 5, 3, 3] }, { training: true, momentum: 1.1 }),
   refused('instance_norm', 'no positions', { input: [2, 5] }),
   refused('instance_norm', 'one position', { input: [2, 5, 1, 1] }),

@@ -1,6 +1,6 @@
 import wgsl from '../../shaders/norm.wgsl';
 import { type Engine, fold } from '../engine.ts';
-import { Kernel, type Uniforms } from '../kernel.ts';
+import { type Constants, Kernel, type Uniforms } from '../kernel.ts';
 import { extent, type Shape, type Storage, size, type Tensor } from '../tensor.ts';
 import { sumMiddle } from './reduce.ts';
 
@@ -22,6 +22,8 @@ export interface Affine {
   readonly bias?: Tensor;
 }
 
+type Bound = Readonly<Record<string, Tensor>>;
+
 /** In the order of the shader's const OF. */
 const PARAMETERS = ['bias', 'weight', 'running_mean', 'running_var'] as const;
 
@@ -37,6 +39,8 @@ export class Norm {
     readonly shape: Shape,
     readonly groups: number,
     readonly eps: number,
+    /** Slope below zero of the activation that y passes: 1 none, 0 ReLU. */
+    readonly leak = 1,
   ) {
     const { outer, inner, channels } = extent(shape, 'image');
     this.#c4 = Math.ceil(channels / 4);
@@ -47,7 +51,7 @@ export class Norm {
   moments(x: Tensor): Statistics {
     const { engine, groups } = this;
     const strips = this.#strips();
-    using parts = this.#parts('strip_moments', { x });
+    using parts = this.#parts('strip_moments', { x }, { C4: this.#c4 });
     const [mean, variance] = [0, 1].map(() => engine.empty([groups, this.shape[1]]));
     engine.run(kernel, 'moments', {
       bind: { x, sums: parts, out: mean, variance_out: variance },
@@ -71,32 +75,28 @@ export class Norm {
     });
   }
 
-  /** weight·(x - mean) / √(variance + eps) + bias. */
-  normalise(x: Tensor, statistics: Statistics, { weight, bias }: Affine): Tensor {
-    return this.#write('normalise', { x, ...statistics, weight: weight ?? x, bias: bias ?? x }, this.name, {
-      WEIGHT: weight !== undefined,
-      BIAS: bias !== undefined,
-    });
+  /** act(weight·(x - mean) / √(variance + eps) + bias). */
+  normalise(x: Tensor, statistics: Statistics, affine: Affine): Tensor {
+    return this.#write('normalise', { x, ...statistics }, affine, this.name);
   }
 
   /** Σ dy and Σ dy·x̂ of each group and channel, which all other gradients begin with: (2·groups, channels padded). */
-  sums(dy: Tensor, x: Tensor, statistics: Statistics): Tensor {
-    using parts = this.#parts('strip_products', { x, dy, ...statistics });
+  sums(dy: Tensor, x: Tensor, statistics: Statistics, affine: Affine): Tensor {
+    const { bind, constants } = this.#affine(affine, x);
+    using parts = this.#parts('strip_products', { x, dy, ...statistics, ...bind }, constants);
     const out = this.engine.empty([2 * this.groups, this.#c4 * 4]);
     sumMiddle(this.engine, parts, { outer: this.groups, middle: this.#strips(), inner: 2 * this.#c4 }, out);
     return out;
   }
 
   /** dx where the statistics are those of x itself. */
-  gradient(dy: Tensor, x: Tensor, statistics: Statistics, weight: Tensor | undefined, sums: Tensor): Tensor {
-    const bound = { x, dy, ...statistics, weight: weight ?? dy, sums };
-    return this.#write('gradient', bound, `${this.name}.dx`, { WEIGHT: weight !== undefined });
+  gradient(dy: Tensor, x: Tensor, statistics: Statistics, affine: Affine, sums: Tensor): Tensor {
+    return this.#write('gradient', { x, dy, ...statistics, sums }, affine, `${this.name}.dx`);
   }
 
-  /** dx where the statistics do not depend on x. */
-  scale(dy: Tensor, { variance }: Statistics, weight: Tensor | undefined): Tensor {
-    const bound = { dy, variance, weight: weight ?? dy };
-    return this.#write('scale', bound, `${this.name}.dx`, { WEIGHT: weight !== undefined });
+  /** dx where the statistics do not depend on x, which matters only to an activation. */
+  scale(dy: Tensor, x: Tensor | undefined, statistics: Statistics, affine: Affine): Tensor {
+    return this.#write('scale', { x: x ?? dy, dy, ...statistics }, affine, `${this.name}.dx`);
   }
 
   /** The gradient of weight or bias, or of statistics that do not depend on x. */
@@ -126,13 +126,27 @@ export class Norm {
     return { positions: this.count, strips, groups: this.groups, momentum: 0, unbias: 1 };
   }
 
+  /** Bindings, `absent` for what is not there, and consts. */
+  #affine({ weight, bias }: Affine, absent: Tensor): { bind: Bound; constants: Constants } {
+    return {
+      bind: { weight: weight ?? absent, bias: bias ?? absent },
+      constants: {
+        C4: this.#c4,
+        EPS: this.eps,
+        LEAK: this.leak,
+        WEIGHT: weight !== undefined,
+        BIAS: bias !== undefined,
+      },
+    };
+  }
+
   /** What a kernel sums of each strip: (groups, strips, 2, C). */
-  #parts(entry: string, bind: Readonly<Record<string, Tensor>>): Storage {
+  #parts(entry: string, bind: Bound, constants: Constants): Storage {
     const strips = this.#strips();
     const parts = this.engine.raw(this.groups * strips * 2 * this.#c4 * 16);
     this.engine.run(kernel, entry, {
       bind: { ...bind, out: parts },
-      constants: entry === 'strip_moments' ? { C4: this.#c4 } : { C4: this.#c4, EPS: this.eps },
+      constants,
       uniforms: this.#sizes(strips),
       threads: this.groups * strips * this.#c4,
       flops: 4 * size(this.shape),
@@ -142,12 +156,13 @@ export class Norm {
   }
 
   /** A result of the shape of x. */
-  #write(entry: string, bind: Readonly<Record<string, Tensor>>, label: string, constants: Record<string, boolean>) {
+  #write(entry: string, bind: Bound, affine: Affine, label: string): Tensor {
     const out = this.engine.empty(this.shape);
+    const { bind: vectors, constants } = this.#affine(affine, bind.x);
     const strips = Math.ceil(this.count / WRITTEN);
     this.engine.run(kernel, entry, {
-      bind: { ...bind, out },
-      constants: { C4: this.#c4, EPS: this.eps, ...constants },
+      bind: { ...bind, ...vectors, out },
+      constants,
       uniforms: this.#sizes(strips),
       threads: this.groups * strips * this.#c4,
       flops: 4 * size(this.shape),

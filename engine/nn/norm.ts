@@ -36,12 +36,16 @@ export class BatchNorm extends Module {
   }
 
   forward(x: Tensor): Tensor {
+    return this.fused(x);
+  }
+
+  /** With the activation that follows, in the same pass over memory. @param negative_slope below zero: 1 none, 0 ReLU */
+  fused(x: Tensor, { negative_slope }: { negative_slope?: number } = {}): Tensor {
     const { weight, bias, running_mean: mean, running_var: variance } = this;
     const training = this.training && !this.frozen;
-    if (training && x.engine.repeating) {
-      return batch_norm(x, weight, bias, undefined, undefined, { ...this.#options, training });
-    }
-    return batch_norm(x, weight, bias, mean, variance, { ...this.#options, training });
+    const attrs = { ...this.#options, training, negative_slope };
+    if (training && x.engine.repeating) return batch_norm(x, weight, bias, undefined, undefined, attrs);
+    return batch_norm(x, weight, bias, mean, variance, attrs);
   }
 }
 

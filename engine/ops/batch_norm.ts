@@ -1,6 +1,6 @@
 import { ShapeError, shapeText } from '../errors.ts';
 import { expand } from '../kernels/broadcast.ts';
-import { Norm, type Statistics } from '../kernels/norm.ts';
+import { type Affine, Norm, type Statistics } from '../kernels/norm.ts';
 import { reshaped } from '../kernels/reshape.ts';
 import { defineOp, expectShape, once } from '../op.ts';
 import { type Shape, size, type Tensor } from '../tensor.ts';
@@ -25,13 +25,13 @@ export function checkNorm(
 export function normGradients(
   norm: Norm,
   dy: Tensor,
-  { x, weight, statistics, given }: { x: Tensor; weight?: Tensor; statistics: Statistics; given: boolean },
+  { x, statistics, given, ...affine }: { x?: Tensor; statistics: Statistics; given: boolean } & Affine,
 ) {
-  const sums = once(() => norm.sums(dy, x, statistics));
+  const sums = once(() => norm.sums(dy, x!, statistics, affine));
   const parameter = (of: Parameters<Norm['parameterGradient']>[0]) => (into?: Tensor) =>
-    norm.parameterGradient(of, sums(), statistics, weight, into);
+    norm.parameterGradient(of, sums(), statistics, affine.weight, into);
   return {
-    input: () => (given ? norm.scale(dy, statistics, weight) : norm.gradient(dy, x, statistics, weight, sums())),
+    input: () => (given ? norm.scale(dy, x, statistics, affine) : norm.gradient(dy, x!, statistics, affine, sums())),
     weight: parameter('weight'),
     bias: parameter('bias'),
     ...(given && { running_mean: parameter('running_mean'), running_var: parameter('running_var') }),
@@ -39,7 +39,8 @@ export function normGradients(
 }
 
 /**
- * Batch normalisation: y = weight·(x - mean) / √(variance + eps) + bias, a channel at a time.
+ * Batch normalisation: y = act(weight·(x - mean) / √(variance + eps) + bias), a channel at a time; act(v) = v where v > 0, else
+ * negative_slope·v: 1 none, 0 the ReLU that mostly follows, in the same pass over memory.
  * Ioffe, Szegedy 2015, "Batch Normalization", algorithm 1; its gradients in section 3.
  *
  * In training, mean and (biased) variance are those of the batch, over all axes but the channels, and the running statistics
@@ -48,14 +49,14 @@ export function normGradients(
  * @param input (N, C) or (N, C, ...), up to five axes @param weight (C), 1 if missing @param bias (C), 0 if missing
  * @param running_mean (C) @param running_var (C): both or none; in evaluation both @returns y, the shape of input
  * @throws {ShapeError} when shapes do not fit, a running statistic is missing, a training batch has one value a channel, eps
- * is not above 0, or momentum not in 0..1
+ * is not above 0, momentum not in 0..1, or negative_slope below 0
  */
 export const batch_norm = defineOp({
   name: 'batch_norm',
   inputs: ['input', 'weight?', 'bias?', 'running_mean?', 'running_var?'],
   filters: [],
-  attrs: { training: false, momentum: 0.1, eps: 1e-5, unbiased: true },
-  shape(inputs, { training, momentum, eps }) {
+  attrs: { training: false, momentum: 0.1, eps: 1e-5, unbiased: true, negative_slope: 1 },
+  shape(inputs, { training, momentum, eps, negative_slope: leak }) {
     const { input, running_mean: mean, running_var: variance } = inputs;
     checkNorm('batch_norm', [2, 5], inputs, eps);
     if (!mean !== !variance || !(training || mean)) {
@@ -70,11 +71,12 @@ export const batch_norm = defineOp({
     if (!(momentum >= 0 && momentum <= 1)) {
       throw new ShapeError(`batch_norm momentum: expected a share from 0 to 1, got ${momentum}`);
     }
+    if (!(leak >= 0)) throw new ShapeError(`batch_norm negative_slope: expected 0 or more, got ${leak}`);
     return input;
   },
   forward({ input: x, weight, bias, running_mean, running_var }, { engine, attrs, keep }) {
-    const { training, momentum, eps, unbiased } = attrs;
-    const norm = new Norm(engine, 'batch_norm', x.shape, 1, eps);
+    const { training, momentum, eps, unbiased, negative_slope: leak } = attrs;
+    const norm = new Norm(engine, 'batch_norm', x.shape, 1, eps, leak);
     const running = running_mean && running_var && { mean: running_mean, variance: running_var };
     if (!training) return norm.normalise(x, running!, { weight, bias });
     const batch = norm.moments(x);
@@ -83,18 +85,19 @@ export const batch_norm = defineOp({
     keep?.('variance', batch.variance, true);
     return norm.normalise(x, batch, { weight, bias });
   },
-  saves: ({ training }, tracked) => {
-    if (training) return ['input', 'weight'];
-    const summed = (['weight', 'bias', 'running_mean', 'running_var'] as const).some(tracked);
-    return ['weight', 'running_mean', 'running_var', ...(summed ? (['input'] as const) : [])];
+  saves: ({ training, negative_slope: leak }, tracked) => {
+    const affine = leak === 1 ? (['weight'] as const) : (['weight', 'bias'] as const);
+    if (training) return ['input', ...affine];
+    const read = leak !== 1 || (['weight', 'bias', 'running_mean', 'running_var'] as const).some(tracked);
+    return [...affine, 'running_mean', 'running_var', ...(read ? (['input'] as const) : [])];
   },
-  backward(dy, { input: x, weight, running_mean, running_var }, { engine, attrs, shapes, kept }) {
-    const { training, eps } = attrs;
-    const norm = new Norm(engine, 'batch_norm', shapes.input, 1, eps);
+  backward(dy, { input: x, weight, bias, running_mean, running_var }, { engine, attrs, shapes, kept }) {
+    const { training, eps, negative_slope: leak } = attrs;
+    const norm = new Norm(engine, 'batch_norm', shapes.input, 1, eps, leak);
     const statistics = training
       ? { mean: kept.mean!, variance: kept.variance! }
       : { mean: running_mean!, variance: running_var! };
-    const gradients = normGradients(norm, dy, { x, weight, statistics, given: !training });
+    const gradients = normGradients(norm, dy, { x, weight, bias, statistics, given: !training });
     if (!training) return gradients;
     const channels = [shapes.input[1]];
     const none = () => expand(engine, reshaped(statistics.mean, channels), channels, 0); // y does not depend on them

@@ -5,6 +5,7 @@ interface NormAttrs {
 }
 interface BatchNormAttrs extends NormAttrs {
   training?: boolean;
+  negative_slope?: number;
 }
 
 /** Which statistics belong to each element of an array (N, C, ...): one a channel, or one a sample and channel. */
@@ -77,8 +78,23 @@ function norm(perSample: boolean, isGiven: (attrs: BatchNormAttrs) => boolean): 
   };
 }
 
+/** act(reference): what is below zero times negative_slope, and so the gradient there. */
+function activated({ forward, backward }: Reference<BatchNormAttrs>): Reference<BatchNormAttrs> {
+  return {
+    forward(inputs, attrs) {
+      const y = forward(inputs, attrs);
+      return { ...y, data: y.data.map((v) => (v > 0 ? v : v * (attrs.negative_slope ?? 1))) };
+    },
+    backward(dy, inputs, attrs) {
+      const y = forward(inputs, attrs);
+      const data = dy.data.map((d, i) => (y.data[i] > 0 ? d : d * (attrs.negative_slope ?? 1)));
+      return backward({ ...dy, data }, inputs, attrs);
+    },
+  };
+}
+
 /** Statistics of the batch in training, else the running ones; what training does to those is no part of y. */
-export const batchNorm = norm(false, ({ training }) => !training);
+export const batchNorm = activated(norm(false, ({ training }) => !training));
 
 /** Statistics of each sample. */
 export const instanceNorm: Reference<NormAttrs> = norm(true, () => false);
