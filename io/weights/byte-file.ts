@@ -74,6 +74,22 @@ export class ByteBlock implements Bytes {
   }
 }
 
+/** A stretch of other bytes, counted from its own beginning. */
+export class ByteRange implements Bytes {
+  readonly path: string;
+  constructor(
+    readonly whole: Bytes,
+    readonly begin: number,
+    readonly size: number,
+  ) {
+    this.path = whole.path;
+  }
+  read(at: number, length: number): Uint8Array<ArrayBuffer> {
+    checkRange(this, at, length);
+    return this.whole.read(this.begin + at, length);
+  }
+}
+
 const PAGE = 2 ** 16;
 
 /** Reads on and on from a position, a page at a time. */

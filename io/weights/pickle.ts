@@ -48,8 +48,9 @@ const MOST_STEPS = 2_000_000;
 const MOST_OBJECTS = 200_000;
 const LONGEST_NAME = 1000;
 const LONGEST_NUMBER = 16; // bytes of an integer
+const LONGEST_TEXT = 2 ** 24; // bytes
 
-const text = new TextDecoder();
+const utf8 = new TextDecoder();
 const latin = new TextDecoder('latin1');
 
 /**
@@ -181,6 +182,11 @@ class Machine {
     this.make(new Name(`${module}.${name}`));
   }
 
+  bytes(length: number): Uint8Array {
+    if (length > LONGEST_TEXT) this.refuse(`a text of ${length} bytes`);
+    return this.cursor.bytes(length);
+  }
+
   /** Little-endian, in two's complement. */
   long(bytes: Uint8Array): void {
     if (bytes.length > LONGEST_NUMBER) this.refuse(`an integer of ${bytes.length} bytes`);
@@ -209,14 +215,14 @@ const INSTRUCTIONS: ReadonlyMap<number, (machine: Machine, from: Cursor) => void
   [0x4a, (m, from) => m.push(from.int32())], // BININT
   [0x4b, (m, from) => m.push(from.byte())], // BININT1
   [0x4d, (m, from) => m.push(from.uint16())], // BININT2
-  [0x8a, (m, from) => m.long(from.bytes(from.byte()))], // LONG1
+  [0x8a, (m, from) => m.long(m.bytes(from.byte()))], // LONG1
   [0x47, (m, from) => m.push(from.view(8).getFloat64(0, false))], // BINFLOAT, the one number with its high byte first
-  [0x55, (m, from) => m.push(latin.decode(from.bytes(from.byte())))], // SHORT_BINSTRING, of Python 2
-  [0x54, (m, from) => m.push(latin.decode(from.bytes(from.uint32())))], // BINSTRING
-  [0x8c, (m, from) => m.push(text.decode(from.bytes(from.byte())))], // SHORT_BINUNICODE
-  [0x58, (m, from) => m.push(text.decode(from.bytes(from.uint32())))], // BINUNICODE
-  [0x43, (m, from) => m.make(from.bytes(from.byte()))], // SHORT_BINBYTES, in numpy's numbers
-  [0x42, (m, from) => m.make(from.bytes(from.uint32()))], // BINBYTES
+  [0x55, (m, from) => m.push(latin.decode(m.bytes(from.byte())))], // SHORT_BINSTRING, of Python 2
+  [0x54, (m, from) => m.push(latin.decode(m.bytes(from.uint32())))], // BINSTRING
+  [0x8c, (m, from) => m.push(utf8.decode(m.bytes(from.byte())))], // SHORT_BINUNICODE
+  [0x58, (m, from) => m.push(utf8.decode(m.bytes(from.uint32())))], // BINUNICODE
+  [0x43, (m, from) => m.make(m.bytes(from.byte()))], // SHORT_BINBYTES, in numpy's numbers
+  [0x42, (m, from) => m.make(m.bytes(from.uint32()))], // BINBYTES
   [0x29, (m) => m.make([])], // EMPTY_TUPLE
   [0x74, (m) => m.make(m.popToMark())], // TUPLE
   [0x85, (m) => m.make(m.popMany(1))], // TUPLE1

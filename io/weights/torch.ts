@@ -1,4 +1,4 @@
-import { ByteBlock, type Bytes, Cursor, refuse } from './byte-file.ts';
+import { type Bytes, Cursor, refuse } from './byte-file.ts';
 import { type FileTensor, ITEM_BYTES } from './numbers.ts';
 import { Persistent, readPickle, type Value } from './pickle.ts';
 import { findTensors } from './state-dict.ts';
@@ -26,9 +26,10 @@ export function readTorchZip(file: Bytes): TorchFile {
       'a TorchScript program: its weights are read from a checkpoint that torch.save(net.state_dict()) writes',
     );
   }
-  const order = entries.get(`${folder}byteorder`)?.read();
-  if (order && new TextDecoder().decode(order) !== 'little') refuse(file, 'written on a machine of big-endian numbers');
-  const root = readPickle(new Cursor(new ByteBlock(file.path, entries.get(found[0])!.read()), 0), {
+  const order = entries.get(`${folder}byteorder`)?.open();
+  if (order && new TextDecoder().decode(order.read(0, Math.min(order.size, 8))) !== 'little')
+    refuse(file, 'written on a machine of big-endian numbers');
+  const root = readPickle(new Cursor(entries.get(found[0])!.open(), 0), {
     persistent: (id) => new Persistent(id),
   });
   const { tensors, wrappers } = findTensors(file, root);
@@ -37,7 +38,7 @@ export function readTorchZip(file: Bytes): TorchFile {
     if (!entry) return refuse(file, `storage ${key} is not in the zip`);
     const needed = count * ITEM_BYTES[dtype];
     if (entry.size < needed) refuse(file, `storage ${key} needs ${needed} bytes, the zip holds ${entry.size} of it`);
-    return entry.read(begin, bytes);
+    return entry.open().read(begin, bytes);
   };
   return { tensors: materialise(file, tensors, load), wrappers };
 }

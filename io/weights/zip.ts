@@ -1,13 +1,13 @@
 import { inflateRawSync } from 'node:zlib';
-import { ByteBlock, type Bytes, Cursor, refuse } from './byte-file.ts';
+import { ByteBlock, ByteRange, type Bytes, Cursor, refuse } from './byte-file.ts';
 
 /** A file within a zip. */
 export interface ZipEntry {
   readonly name: string;
   /** Bytes, unpacked. */
   readonly size: number;
-  /** All of it, or a stretch. */
-  read(begin?: number, bytes?: number): Uint8Array<ArrayBuffer>;
+  /** Its contents: a stretch of the file, or unpacked in memory. */
+  open(): Bytes;
 }
 
 const LOCAL = 0x04034b50;
@@ -36,11 +36,11 @@ export function readZip(file: Bytes): Map<string, ZipEntry> {
     const begin = dataStart(file, entry.local);
     if (begin + packed > at) refuse(file, `${name} reaches past the contents of the zip: damaged`);
     spans.push({ name, begin: entry.local, end: begin + packed });
-    const read = (from = 0, bytes = entry.size) =>
+    const open = (): Bytes =>
       entry.method === STORED
-        ? file.read(begin + from, bytes)
-        : new ByteBlock(file.path, unpack(file, entry, begin)).read(from, bytes);
-    entries.set(name, { name, size: entry.size, read });
+        ? new ByteRange(file, begin, entry.size)
+        : new ByteBlock(file.path, unpack(file, entry, begin));
+    entries.set(name, { name, size: entry.size, open });
   }
   spans.sort((a, b) => a.begin - b.begin);
   for (let i = 1; i < spans.length; i++) {
