@@ -24,7 +24,9 @@ export function register(program: Command): void {
     .summary('train a network on video')
     .description(
       `Trains a network as a recipe says: ${Object.keys(recipes).join(', ')}. Ctrl-C saves; --resume goes on from there, ` +
-        'to the same bits. Without --val the last part of each clip is held out and never trained on.\n\n' +
+        'to the same bits. Without --val the last part of each clip is held out and never trained on. Networks of single ' +
+        'pictures take frames of clips, or folders of pictures; those of different sizes are clips of one frame. A recipe has ' +
+        "the numbers of its network's paper, which are for days on a GPU: --set makes networks and samples smaller.\n\n" +
         'For less memory: --set memory.checkpoint=true computes blocks twice instead of keeping them; ' +
         '--set memory.activations=f16 lets activations wait rounded, in half the bytes; a smaller --batch with as much ' +
         'more gradients.accumulate takes a step in smaller passes.',
@@ -45,6 +47,7 @@ export function register(program: Command): void {
       'subpixel train fstrn-small --data clips/ --out runs/first --resume',
       'subpixel train fstrn-small --out runs/first --resume --iters 3000',
       'subpixel train fstrn-small --data mine.mp4 --out runs/mine --weights runs/first/weights.safetensors',
+      'subpixel train rcan --data DIV2K_train_HR/ --iters 2000 --set net.groups=2 net.blocks=4 data.batch=4',
       'subpixel train fstrn --data a.mp4 b.mkv --val c.mp4 --set net.width=32 optimizer.lr=3e-4',
     ],
   }).action(async (name: string, options: TrainOptions) => {

@@ -139,7 +139,7 @@ type Settings = Pick<Recipe, 'name' | 'iterations' | 'net'> & { readonly [P in P
 export function recipe({ name, iterations, net, ema = common.ema, ...settings }: Settings): Recipe {
   const part = <P extends Part>(key: P): (typeof common)[P] => ({ ...common[key], ...(settings[key] as object) });
   return {
-    ...{ name, seed: common.seed, iterations, net: { ...nets[net.name]?.defaults, ...net } },
+    ...{ name, seed: common.seed, iterations, net: { ...nets[net.name].defaults, ...net } },
     ...{ data: part('data'), loss: part('loss'), optimizer: part('optimizer'), schedule: part('schedule') },
     ...{ gradients: part('gradients'), memory: part('memory'), ema, log: part('log') },
     ...{ validation: part('validation'), checkpoint: part('checkpoint') },

@@ -12,6 +12,7 @@ import { msrresnet } from './recipes/msrresnet.ts';
 import { rbpn } from './recipes/rbpn.ts';
 import { rcan } from './recipes/rcan.ts';
 import { spmc } from './recipes/spmc.ts';
+import { srgan } from './recipes/srgan.ts';
 import { srresnet } from './recipes/srresnet.ts';
 import { vdsr } from './recipes/vdsr.ts';
 import { vespcn } from './recipes/vespcn.ts';
@@ -21,11 +22,9 @@ export { checkRecipe, type Recipe } from './recipe.ts';
 /** How networks are trained, by name: as their papers did, in so far as one loss between result and truth can. */
 export const recipes: Readonly<Record<string, Recipe>> = Object.fromEntries(
   [
-    ...[fstrn, fstrnSmall, vdsr, srresnet, msrresnet, esrgan, rcan, dbpn],
+    ...[fstrn, fstrnSmall, vdsr, srresnet, srgan, msrresnet, esrgan, rcan, dbpn],
     ...[vespcn, spmc, b123t, frvsr, duf, duf28, duf16, rbpn],
-  ]
-    .filter((one) => Object.hasOwn(nets, one.net.name))
-    .map((one) => [one.name, one]),
+  ].map((one) => [one.name, one]),
 );
 
 /** @throws {UsageError} that lists the names */

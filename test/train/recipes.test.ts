@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { UsageError } from '../../engine/errors.ts';
+import { srNets } from '../../nets/index.ts';
 import { differences, leaves, override } from '../../train/overrides.ts';
 import { checkRecipe, recipeNamed, recipes } from '../../train/recipes.ts';
 
@@ -14,6 +15,39 @@ describe('recipes', () => {
       expect(JSON.parse(JSON.stringify(recipe))).toEqual(recipe);
     },
   );
+
+  test('every network that enlarges has one, but for that whose training nobody has told', () => {
+    expect(Object.keys(srNets).filter((name) => !Object.hasOwn(recipes, name))).toEqual(['esrgan-slim']);
+  });
+
+  test.each([
+    [
+      'vdsr',
+      { data: { crop: 41, batch: 64, scales: [2, 3, 4] }, loss: { name: 'half' }, gradients: { clipTheta: 0.01 } },
+    ],
+    ['vdsr', { optimizer: { name: 'sgd', lr: 0.1, momentum: 0.9, weightDecay: 1e-4 }, iterations: 9960 }],
+    ['srresnet', { data: { crop: 96, batch: 16 }, loss: { name: 'mse' }, optimizer: { lr: 1e-4 }, iterations: 1e6 }],
+    ['esrgan', { data: { crop: 128, batch: 16 }, loss: { name: 'l1' }, optimizer: { lr: 2e-4 }, iterations: 1e6 }],
+    ['rcan', { data: { crop: 192, batch: 16, turns: true }, schedule: { factor: 0.5 }, iterations: 1e6 }],
+    ['dbpn', { data: { crop: 128, batch: 20 }, optimizer: { lr: 1e-4, weightDecay: 1e-4 }, iterations: 1e6 }],
+    [
+      'duf',
+      {
+        data: { frames: 7, crop: 128, margin: 8, batch: 16, degradation: 'duf' },
+        loss: { name: 'huber', delta: 0.01 },
+      },
+    ],
+    ['frvsr', { data: { frames: 10, crop: 256, batch: 4, degradation: 'frvsr' }, iterations: 400_000 }],
+    ['spmc', { data: { frames: 3, crop: 400, batch: 10, degradation: 'spmc' }, gradients: { clipNorm: 3 } }],
+    [
+      'rbpn',
+      { data: { frames: 7, crop: 256, batch: 8, motion: 'coarse2fine' }, loss: { name: 'l1', frames: 'centre' } },
+    ],
+    ['vespcn', { data: { frames: 3, crop: 132, batch: 128 }, optimizer: { lr: 1e-4 } }],
+    ['b123t', { data: { frames: 5, crop: 120, batch: 16 }, loss: { name: 'charbonnier', eps: 1e-3 } }],
+  ])('%s has the numbers of its paper', (name, numbers) => {
+    expect(recipes[name]).toMatchObject(numbers);
+  });
 
   test('fstrn is the training of the paper', () => {
     expect(recipes.fstrn).toMatchObject({

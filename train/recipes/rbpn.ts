@@ -3,8 +3,8 @@ import { recipe } from '../recipe.ts';
 const EPOCH = Math.ceil(64_612 / 8); // Vimeo-90K's training clips over a batch
 
 /**
- * The paper's training, with no margin: frames of Vimeo-90K are as high as a crop. Motion is measured on every sample, which takes the
- * host about as long as the device its step: a smaller data.crop costs less of both.
+ * The paper's training, with no margin: frames of Vimeo-90K are as high as a crop. Motion is measured on every finished sample: six times
+ * 34 ms of one core for 64x64 pixels.
  */
 export const rbpn = recipe({
   name: 'rbpn',
