@@ -3,10 +3,22 @@ import { type Bytes, refuse } from './byte-file.ts';
 import { Budget, countOf, decodeFloat32, type FileTensor, ITEM_BYTES, isCount, isShape } from './numbers.ts';
 import { Call, Name, Persistent, type Value } from './pickle.ts';
 
-const DTYPES: Readonly<Record<string, string>> = {
-  ...{ Double: 'F64', Float: 'F32', Half: 'F16', BFloat16: 'BF16' },
-  ...{ Long: 'I64', Int: 'I32', Short: 'I16', Char: 'I8', Byte: 'U8', Bool: 'BOOL' },
-};
+const DTYPES: ReadonlyMap<string, string> = new Map([
+  ...([
+    ['Double', 'F64'],
+    ['Float', 'F32'],
+    ['Half', 'F16'],
+    ['BFloat16', 'BF16'],
+  ] as const),
+  ...([
+    ['Long', 'I64'],
+    ['Int', 'I32'],
+    ['Short', 'I16'],
+    ['Char', 'I8'],
+    ['Byte', 'U8'],
+    ['Bool', 'BOOL'],
+  ] as const),
+]);
 
 const LONGEST_KEY = 100;
 
@@ -32,7 +44,7 @@ export interface TorchTensor {
 export function storageId(file: Bytes, id: Value): StorageId | undefined {
   if (!Array.isArray(id) || id[0] !== 'storage') return undefined;
   const [, type, key, , count, view] = id;
-  const dtype = type instanceof Name ? DTYPES[/^torch\.(\w+)Storage$/.exec(type.text)?.[1] ?? ''] : undefined;
+  const dtype = type instanceof Name ? DTYPES.get(/^torch\.(\w+)Storage$/.exec(type.text)?.[1] ?? '') : undefined;
   if (!dtype) refuse(file, `a storage of a type that is not read: ${type instanceof Name ? type.text : typeof type}`);
   if (typeof key !== 'string' || key.length > LONGEST_KEY || !isCount(count)) {
     refuse(file, 'a storage without a key and a count');

@@ -1,4 +1,4 @@
-import { type Bytes, Cursor, refuse } from './byte-file.ts';
+import { ByteRange, type Bytes, Cursor, refuse } from './byte-file.ts';
 import { type FileTensor, ITEM_BYTES } from './numbers.ts';
 import { Persistent, readPickle, type Value } from './pickle.ts';
 import { findTensors } from './state-dict.ts';
@@ -27,8 +27,9 @@ export function readTorchZip(file: Bytes): TorchFile {
     );
   }
   const order = entries.get(`${folder}byteorder`)?.open();
-  if (order && new TextDecoder().decode(order.read(0, Math.min(order.size, 8))) !== 'little')
+  if (order && Buffer.from(order.read(0, Math.min(order.size, 8))).toString() !== 'little') {
     refuse(file, 'written on a machine of big-endian numbers');
+  }
   const root = readPickle(new Cursor(entries.get(found[0])!.open(), 0), {
     persistent: (id) => new Persistent(id),
   });
@@ -46,7 +47,8 @@ export function readTorchZip(file: Bytes): TorchFile {
 function notTorch(names: readonly string[]): string {
   if (names.some((name) => name.endsWith('.npy'))) return 'a zip of numpy arrays (.npz), which is not read';
   if (names.includes('model.weights.h5')) return 'a Keras archive: unzip it and name the model.weights.h5 within';
-  return `a zip, but no PyTorch checkpoint: expected one data.pkl in it, found ${names.slice(0, 5).join(', ') || 'nothing'}`;
+  const some = names.slice(0, 5).map((name) => name.slice(0, 60));
+  return `a zip, but no PyTorch checkpoint: expected one data.pkl in it, found ${some.join(', ') || 'nothing'}`;
 }
 
 const MAGIC = [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e];
@@ -75,7 +77,7 @@ export function readTorchLegacy(file: Bytes): TorchFile {
   }
   const { tensors, wrappers } = findTensors(file, root);
   if (!Array.isArray(keys)) return refuse(file, 'the keys of its storages are no list: damaged');
-  const places = new Map<string, { at: number; bytes: number }>();
+  const places = new Map<string, Bytes>();
   for (const key of keys) {
     const storage = typeof key === 'string' ? known.get(key) : undefined;
     if (!storage || places.has(storage.key)) return refuse(file, 'a storage is listed twice, or used by no tensor');
@@ -83,15 +85,15 @@ export function readTorchLegacy(file: Bytes): TorchFile {
     if (cursor.at + bytes > file.size) {
       refuse(file, `storage ${storage.key} needs ${bytes} bytes, ${file.size - cursor.at} are left: truncated`);
     }
-    places.set(storage.key, { at: cursor.at, bytes });
+    places.set(storage.key, new ByteRange(file, cursor.at, bytes));
     cursor.at += bytes;
   }
   const load = ({ key, dtype, count, offset }: StorageId, begin: number, bytes: number) => {
     const place = places.get(key);
     if (!place) return refuse(file, `storage ${key} is not in the file`);
     const needed = (offset + count) * ITEM_BYTES[dtype];
-    if (place.bytes < needed) refuse(file, `storage ${key} needs ${needed} bytes, the file holds ${place.bytes} of it`);
-    return file.read(place.at + begin, bytes);
+    if (place.size < needed) refuse(file, `storage ${key} needs ${needed} bytes, the file holds ${place.size} of it`);
+    return place.read(begin, bytes);
   };
   return { tensors: materialise(file, tensors, load), wrappers };
 }

@@ -104,6 +104,11 @@ describe.each(both)('pickles in a file of the %s format', (_, file) => {
     ['arguments that are none', `${name('collections', 'OrderedDict')}K\x01R`, 'no arguments'],
     ['a dictionary of a text', call(name('collections', 'OrderedDict'), text('ab')), 'something else than pairs'],
     [
+      'a storage of a type that every object has',
+      dict(['w', tensor({ storage: storage('0', int(4), 'constructorStorage'), size: [int(4)], stride: [int(1)] })]),
+      'constructorStorage',
+    ],
+    [
       'a storage of a type unknown',
       dict(['w', tensor({ storage: storage('0', int(4), 'ComplexFloatStorage'), size: [], stride: [] })]),
       'ComplexFloatStorage',
@@ -191,6 +196,11 @@ describe.each(both)('pickles in a file of the %s format', (_, file) => {
     ],
   ])('refuse a tensor with %s', async (_case, view, message) => {
     expect(await refused(file(dict(['w', tensor(view)])))).toContain(message);
+  });
+
+  it('a storage that is said to be of two sizes has one', async () => {
+    const wide = tensor({ storage: storage('0', int(5)), size: [int(5)], stride: [int(1)] });
+    expect(await refused(file(dict(['w', four], ['x', wide])))).toMatch(/there are 16|needs 20/);
   });
 
   it('overlapping views may be, a thousand large ones of a small file may not', async () => {
