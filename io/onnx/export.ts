@@ -46,6 +46,9 @@ export async function exportOnnx(options: OnnxOptions): Promise<OnnxModel> {
   const random = tensors ? new StillRandom() : new Random(seed);
   const module = entry.create({ engine, random, noise: new Noise(seed) }, config).train(false);
   if (tensors) module.loadStateDict(tensors);
+  if (options.frames !== undefined && module instanceof Net && module.form === 'image') {
+    throw new UsageError(`${name} takes pictures, of which there are no frames to fix`);
+  }
   const names = inputNames(entry.inputs, stepOf(module, options.frames));
   const program = programOf(module, silent, options, usualShapes(entry, config));
   const named = new Map(Array.from(module.namedTensors(), ([path, x]) => [silent.valuesOf(x), path] as const));

@@ -120,6 +120,11 @@ describe('what ONNX has no form for', () => {
     expect(() => write(changed({ inputs: { ...call.inputs, mask: 0 } }))).toThrow('relu with mask');
   });
 
+  it('frames of a network that takes pictures are refused', async () => {
+    const given = { net: 'vdsr', config: { width: 4, layers: 3 }, frames: 3, version: '0' };
+    await expect(exportOnnx(given)).rejects.toThrow(/^vdsr takes pictures/);
+  });
+
   it('nothing is written then', async () => {
     const path = join(folder, 'none.onnx');
     await expect(writeOnnx(path, { ...small, config: { width: 6 } })).rejects.toThrow(UsageError);

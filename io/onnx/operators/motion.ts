@@ -18,7 +18,8 @@ const realSize = (graph: Graph, n: Extent): string =>
 
 /**
  * Warping is GridSample at p + flow(p), told as 2·(x + ½)/W - 1: pixel edges at -1 and 1 rather than centres of border pixels,
- * so that a picture of one column has coordinates too. What the border modes do is the same.
+ * so that a picture of one column has coordinates too. What the border modes do is the same. GridSample's coordinates are
+ * float32 over the whole width: places are off by up to W·10⁻⁷ pixels.
  */
 const warp: Emitter = {
   inputs: ['image', 'flow'],
