@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
+import { encodeSafetensors } from '../../io/safetensors.ts';
 import { toPlanes } from '../../train/colour.ts';
 import { type ClipFrames, ClipStore, CropSampler } from '../../train/dataset.ts';
 import { override } from '../../train/overrides.ts';
@@ -62,4 +63,26 @@ describe('every recipe, with a tiny network', () => {
     }
     expect(engine.memory.stats().live).toBeLessThanOrEqual(before + 2 ** 16); // resize tables stay
   });
+});
+
+test('a run with running statistics goes on from its state to the same bits', async () => {
+  const settings = ['data.crop=32', 'data.batch=2', 'log.every=1', ...asSettings('srresnet'), 'ema=0.9'];
+  const recipe = override(recipes.srresnet, settings);
+  const trainerOf = () => new Trainer(engine, recipe, new CropSampler(new ClipStore([clip]), cropsOf(recipe), 1));
+  const step = async (trainer: Trainer, count: number) => {
+    for (let i = 0; i < count; i++) await trainer.step();
+    await trainer.drain();
+  };
+  const bytes = async (trainer: Trainer) => {
+    const { tensors, progress } = await trainer.state();
+    return Buffer.from(encodeSafetensors(tensors, { progress: JSON.stringify(progress) })).toString('base64');
+  };
+  const [whole, first, second] = [trainerOf(), trainerOf(), trainerOf()];
+  await step(whole, 7);
+  await step(first, 3);
+  second.restore(await first.state());
+  await step(second, 4);
+  expect([...(await second.state()).tensors.keys()].some((name) => name.includes('running_mean'))).toBe(true);
+  expect(await bytes(second)).toBe(await bytes(whole));
+  for (const trainer of [whole, first, second]) trainer.dispose();
 });
