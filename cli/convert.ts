@@ -97,6 +97,8 @@ async function run(input: string, out: string | undefined, options: Options): Pr
     note(`${input}: the names of no network here, so they are written as they stand; --net tells whose they are`);
   }
   const { file, net } = content;
+  const broken = [...content.tensors].find(([, { data }]) => !data.every(Number.isFinite));
+  if (broken) note(`${input}: ${broken[0]} holds values that are not finite, which no network takes`);
   const rows = Array.from(file.tensors, ([key, { dtype, shape }]) => ({ name: key, dtype, shape, count: size(shape) }));
   const numbers = rows.reduce((sum, { count }) => sum + count, 0);
   const { format, wrappers } = file;
