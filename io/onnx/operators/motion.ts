@@ -99,7 +99,8 @@ const splat: Emitter = {
       const first = graph.op('Add', [start, more]);
       const share = graph.op('Sub', [rest, more]);
       const last = graph.op('Sub', [realSize(graph, graph.calc('Mul', size, scale)), one]);
-      const held = (at: string) => graph.op('Min', [graph.op('Max', [at, graph.number(0)]), last]);
+      const held = (at: string) =>
+        graph.op('Cast', [graph.op('Min', [graph.op('Max', [at, graph.number(0)]), last])], { to: DATA.int64 });
       return [
         { at: held(first), weight: graph.op('Sub', [one, share]) },
         { at: held(graph.op('Add', [first, one])), weight: share },
@@ -109,10 +110,9 @@ const splat: Emitter = {
     const flat = (value: string, channels: Extent) => graph.op('Reshape', [value, graph.vector([n, channels, -1])]);
     const parts = y.flatMap((row) =>
       x.map((column) => {
-        const index = graph.op('Add', [graph.op('Mul', [row.at, realSize(graph, width)]), column.at]);
+        const place = graph.op('Add', [graph.op('Mul', [row.at, graph.vector([width])]), column.at]);
         const weight = graph.op('Mul', [row.weight, column.weight]);
-        const place = graph.op('Cast', [flat(index, 1)], { to: DATA.int64 });
-        return { place, value: flat(graph.op('Mul', [image.name, weight]), c) };
+        return { place: flat(place, 1), value: flat(graph.op('Mul', [image.name, weight]), c) };
       }),
     );
     const all = (what: 'place' | 'value') =>
