@@ -84,28 +84,24 @@ async function readInputs(path: string, { inputs }: NetEntry, grad: boolean): Pr
   return new Map(given.map((name) => [name, floats(name, tensors.get(name)!)]));
 }
 
+/** Axes by the number of them. */
+const AXES: Readonly<Record<number, readonly string[]>> = { 4: ['N', 'C', 'H', 'W'], 5: ['N', 'C', 'T', 'H', 'W'] };
+
 /** @throws {ShapeError} that says what a network takes, where its ops would speak of their own inputs */
 function checkShapes(net: Module, { inputs, usual }: NetEntry, given: ReadonlyMap<string, HostTensor>): void {
   for (const [i, input] of inputs.entries()) {
-    const shape = given.get(input.replace('?', ''))?.shape;
-    const want = net instanceof Net ? wantedShape(net, i) : usual?.[i];
-    if (!shape || !want) continue;
-    const fits = want.every(
-      (n, axis) => typeof n === 'string' || (!(net instanceof Net) && axis !== 1) || n === shape[axis],
-    );
+    const name = input.replace('?', '');
+    const shape = given.get(name)?.shape;
+    const want = net instanceof Net ? (i === 0 ? wantedShape(net) : undefined) : AXES[usual?.[i]?.length ?? 0];
+    if (!shape || !want) continue; // forward says it
+    const fits = want.every((n, axis) => typeof n === 'string' || n === shape[axis]);
     if (shape.length === want.length && fits && shape.every((n) => n > 0)) continue;
-    const text =
-      net instanceof Net ? `(${want.join(', ')}) with sizes of 1 or more` : `a shape such as (${want.join(', ')})`;
-    throw new ShapeError(`${input.replace('?', '')}: expected ${text}, got (${shape.join(', ')})`);
+    throw new ShapeError(`${name}: expected (${want.join(', ')}) with sizes of 1 or more, got (${shape.join(', ')})`);
   }
 }
 
 /** Letters where any size will do. */
-function wantedShape(
-  { form, window, config: { channels } }: Net,
-  input: number,
-): readonly (number | string)[] | undefined {
-  if (input > 0) return undefined; // forward says it
+function wantedShape({ form, window, config: { channels } }: Net): readonly (number | string)[] {
   if (form === 'image') return ['N', channels, 'H', 'W'];
   return ['N', channels, form === 'centre' ? window : 'T', 'H', 'W'];
 }

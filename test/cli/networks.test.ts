@@ -97,7 +97,7 @@ describe('subpixel run', () => {
     ['frvsr', { x: [1, 1, 2, 8, 8] }, 'x: expected (N, 3, T, H, W)'],
     ['easyflow', { image: [1, 1, 8, 8] }, 'expected the tensors image, reference, found image'],
     ['frvsr', { x: [1, 3, 2, 8, 8], z: [1] }, 'expected the tensors x, previous?, found x, z'],
-    ['srgan-discriminator', { x: [3, 8, 8] }, 'x: expected a shape such as (1, 3, 96, 96), got (3, 8, 8)'],
+    ['srgan-discriminator', { x: [3, 8, 8] }, 'x: expected (N, C, H, W) with sizes of 1 or more, got (3, 8, 8)'],
   ])('tells %s what it takes', async (name, tensors, message) => {
     const command = ['run', name, '--in', await file('wrong', tensors), '--out', cli.path('wrong-y.safetensors')];
     const { code, stderr } = await cli.run(...command);
