@@ -22,26 +22,26 @@ type Found = Pick<WeightFile, 'tensors'> & Partial<Pick<WeightFile, 'metadata' |
 interface Format {
   readonly name: string;
   /** @param head the first bytes of the file */
-  is(head: Uint8Array, file: Bytes): boolean;
+  is(head: Uint8Array): boolean;
   read(file: Bytes): Found | Promise<Found>;
 }
 
 const begins = (head: Uint8Array, ...bytes: number[]): boolean => bytes.every((byte, i) => head[i] === byte);
-const HEAD = 512;
+const HEAD = 1024;
 
-/** The content decides, not the ending of the name. */
+/** The content decides, not the ending of the name. Something else may stand in the first 512 bytes of HDF5. */
 const FORMATS: readonly Format[] = [
   { name: 'PyTorch', is: (head) => begins(head, 0x50, 0x4b, 0x03, 0x04), read: readTorchZip },
   { name: 'PyTorch before 1.6', is: isTorchLegacy, read: readTorchLegacy },
   {
     name: 'HDF5',
-    is: (head) => begins(head, 0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a),
+    is: (head) => [0, 512].some((at) => begins(head.subarray(at), 0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a)),
     read: async (file) => ({ tensors: await readH5(file) }),
   },
   { name: 'safetensors', is: isSafetensors, read: readOwn },
   {
     name: 'TensorFlow.js',
-    is: (head) => /^\uFEFF?\s*\{/.test(latin(head)),
+    is: (head) => /^(\xef\xbb\xbf)?\s*\{/.test(latin(head)), // it may begin with a byte order mark
     read: (file) => ({ tensors: readTfjs(file) }),
   },
 ];
@@ -68,7 +68,7 @@ const MISTAKEN: readonly [begins: string, what: string][] = [
 export async function readWeightFile(path: string): Promise<WeightFile> {
   using file = new ByteFile(path);
   const head = file.read(0, Math.min(HEAD, file.size));
-  const format = FORMATS.find(({ is }) => is(head, file));
+  const format = FORMATS.find(({ is }) => is(head));
   if (!format) return refuse(file, `no file of weights: ${mistaken(head)}`);
   const { tensors, metadata = {}, wrappers = [] } = await read(format, file);
   const named = withoutPrefix(tensors);

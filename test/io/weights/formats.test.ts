@@ -91,6 +91,13 @@ describe('HDF5', () => {
     expect(await refusal(put('linked.h5', linked))).toContain('no end');
   });
 
+  it('behind 512 bytes of something else', async () => {
+    const bytes = made((file) => file.create_dataset({ name: 'w', data, shape: [6] }));
+    expect(await numbers(put('behind.mat', Buffer.concat([Buffer.alloc(512, 'MATLAB 7.3'), bytes])))).toEqual({
+      w: [...data],
+    });
+  });
+
   it('texts alone are no weights', async () => {
     const bytes = made((file) => file.create_dataset({ name: 'text', data: ['a'] }));
     expect(await refusal(put('text.h5', bytes))).toContain('without any tensor');
@@ -108,6 +115,8 @@ describe('TensorFlow.js', () => {
   });
 
   it('float32 over several shards, quantised numbers', async () => {
+    const marked = JSON.stringify({ weightsManifest: [{ paths: ['w.bin'], weights: [weight('a', [4])] }] });
+    expect(await numbers(put('model.json', `\ufeff ${marked}`))).toEqual({ a: [1, 2, 3, 4] });
     expect(await numbers(model([weight('a', [2, 1]), weight('b', [2])]))).toEqual({ a: [1, 2], b: [3, 4] });
     const path = model(
       [
