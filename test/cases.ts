@@ -59,6 +59,8 @@ const conv2d: OpCase[] = [
   conv('conv2d', '1 to 8', [3, 1, 7, 9], [8, 1, 3, 3], { padding: 1 }),
   conv('conv2d', '1 to 67', [1, 1, 9, 11], [67, 1, 3, 3], { padding: 1 }),
   conv('conv2d', '64 to 3', [1, 64, 9, 17], [3, 64, 3, 3], { padding: 1 }),
+  conv('conv2d', '32 to 3, 9x9', [1, 32, 7, 11], [3, 32, 9, 9], { padding: 4 }),
+  conv('conv2d', '3 to 32, 5x5', [2, 3, 6, 9], [32, 3, 5, 5], { padding: [2, 1] }),
   conv('conv2d', 'over 256 positions', [1, 3, 17, 19], [7, 3, 3, 3], { padding: 1 }),
   conv('conv2d', '256x256, 3 to 4', [1, 3, 256, 256], [4, 3, 3, 3], { padding: 1 }, large),
   conv('conv2d', '256x256, 8 to 8', [1, 8, 256, 256], [8, 8, 3, 3], { padding: 1 }, large),
@@ -104,6 +106,7 @@ const fused: OpCase[] = [
   ),
   fusedConv('shuffle 4 to 16 channels', [1, 64, 5, 6], [256, 64, 1, 1], { shuffle: 4, bias: false }),
   fusedConv('64 to 3', [1, 64, 9, 17], [3, 64, 3, 3], { padding: 1 }, { slope: 64, residual: [1, 3, 9, 17] }),
+  fusedConv('32 to 3, 5x5', [1, 32, 6, 9], [3, 32, 5, 5], { padding: 2 }, { slope: 1, residual: [1, 3, 6, 9] }),
   fusedConv(
     'groups',
     [1, 6, 5, 6],

@@ -61,10 +61,11 @@ export const linearInputs: Record<string, readonly string[]> = {
 };
 
 /** Those of a call; an input that passes a PReLU first is none, and before an activation there are none. */
-export const linearInputsOf = ({ op, inputs, attrs }: Pick<OpCase, 'op' | 'attrs'> & { inputs: object }): string[] =>
-  ((attrs?.negative_slope ?? 1) === 1 ? (linearInputs[op] ?? []) : []).filter(
-    (name) => name in inputs && !(name === 'input' && 'slope' in inputs),
-  );
+export function linearInputsOf({ op, inputs, attrs }: { op: string; inputs: object; attrs?: object }): string[] {
+  const { negative_slope: leak = 1 } = (attrs ?? {}) as { negative_slope?: number };
+  if (leak !== 1) return [];
+  return (linearInputs[op] ?? []).filter((name) => name in inputs && !(name === 'input' && 'slope' in inputs));
+}
 
 /** Uniform [0, 1) in steps of 2⁻²⁴, a pure function of (seed, index): a multiplicative hash with murmur3's finaliser. */
 export function uniform(seed: number, index: number): number {

@@ -1,7 +1,7 @@
 import { ShapeError } from '../errors.ts';
 import { phaseOrder, transposeFilter } from '../kernels/conv/filter.ts';
 import { slide, spread } from '../kernels/conv/gather.ts';
-import { biasGradient, weightGradient } from '../kernels/conv/weight-gradient.ts';
+import { biasGradient, changesPlaces, weightGradient } from '../kernels/conv/weight-gradient.ts';
 import { defineOp, expectShape, once } from '../op.ts';
 import { padded, type Tensor } from '../tensor.ts';
 import { type ConvAttrs, conv2d, conv3d, windowOf } from './conv.ts';
@@ -67,16 +67,14 @@ function fused(name: string, axes: 2 | 3) {
       });
       return {
         input: () => (slope ? scale(input, slope, dx(), 'prelu.dx') : dx()),
-        weight: (into) =>
-          weightGradient(engine, {
-            x: input,
-            slope,
-            dense: deep(),
-            shape: shapes.weight,
-            window,
-            label: `${name}.dw`,
-            into,
-          }),
+        weight: (into) => {
+          const written = slope && changesPlaces(shapes.weight, window);
+          const of = written ? { x: scale(input, slope, input, 'prelu') } : { x: input, slope };
+          return weightGradient(engine, {
+            ...of,
+            ...{ dense: deep(), shape: shapes.weight, window, label: `${name}.dw`, into },
+          });
+        },
         bias: (into) => biasGradient(engine, deep(), into),
         slope: (into) => slopeGradient(input, shapes.slope!, dx(), into),
         residual: () => before(),

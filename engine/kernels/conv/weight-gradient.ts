@@ -33,14 +33,19 @@ export interface WeightGradient {
   readonly into?: Tensor;
 }
 
+/**
+ * Whether x and dense change places, if no PReLU of x is in the way. Lanes lie along dense's channels. Where those are few and
+ * x's are not, it helps: with stride 1 the sum over o of dense[o]·x[o + s] is the sum over q of x[q]·dense[q - s], the same
+ * gradient transposed and with its taps reversed.
+ */
+export const changesPlaces = ([a, b]: Shape, window: Window): boolean =>
+  window.groups === 1 && window.stride.every((s) => s === 1) && padded(a) === 4 && padded(b) > 4;
+
 /** Gradient of the filter, in its own layout: Σ over positions o of dense[o][a] · x[o·stride - padding + k·dilation][b]. */
 export function weightGradient(engine: Engine, gradient: WeightGradient): Tensor {
   const { x, slope, dense, shape, window } = gradient;
   const [a, b, ...taps] = shape;
-  // Lanes lie along dense's channels. Where those are few and x's are not, the two change places: with stride 1 the sum over
-  // o of dense[o]·x[o + s] is the sum over q of x[q]·dense[q - s], the same gradient transposed and with its taps reversed.
-  const still = window.groups === 1 && window.stride.every((s) => s === 1);
-  if (still && !slope && padded(a) === 4 && padded(b) > 4) {
+  if (!slope && changesPlaces(shape, window)) {
     const padding = window.padding.map((p, i) => window.dilation[i] * (window.kernel[i] - 1) - p) as unknown as Vec3;
     const exchanged = { x: dense, dense: x, shape: [b, a, ...taps], window: { ...window, padding }, into: undefined };
     return transposeFilter(engine, correlate(engine, { ...gradient, ...exchanged }), 1, true, gradient.into);
