@@ -5,6 +5,7 @@ import { type Shape, size, type Tensor } from '../engine/tensor.ts';
 import { srNets } from '../nets/index.ts';
 import { countMacs, inputShape, type Net } from '../nets/net.ts';
 import { noise } from './measure.ts';
+import type { OnnxPeer } from './onnx-peer.ts';
 import type { Peak } from './peak.ts';
 import { type Sampling, sampleWall } from './statistics.ts';
 
@@ -23,6 +24,8 @@ export interface NetRow {
   readonly gflops: number;
   readonly share: number;
   readonly peakBytes: number;
+  /** The same network and weights in another program: its time over ours, and how far the results are apart. */
+  readonly peer?: { readonly name: string; readonly ms: number; readonly ratio: number; readonly difference: number };
 }
 
 /** What a bench of networks runs: a network with first weights, and inputs that make one frame. */
@@ -48,7 +51,13 @@ export function netWork(engine: Engine, name: string): NetWork {
   return { net, inputs: shapes.map((shape) => ({ shape, values: noise(size(shape)) })) };
 }
 
-export async function benchNet(engine: Engine, name: string, peak: Peak, sampling: Sampling): Promise<NetRow> {
+export async function benchNet(
+  engine: Engine,
+  name: string,
+  peak: Peak,
+  sampling: Sampling,
+  peer?: OnnxPeer,
+): Promise<NetRow> {
   const { net, inputs } = netWork(engine, name);
   try {
     const given = engine.lasting(() => inputs.map(({ shape, values }) => engine.tensor(shape, values)));
@@ -62,21 +71,43 @@ export async function benchNet(engine: Engine, name: string, peak: Peak, samplin
       await engine.one.read();
     };
     await step();
+    const ours = peer && (await result(engine, pass));
     engine.memory.resetPeak();
     const { ms, margin, samples } = await sampleWall(step, sampling);
     const peakBytes = engine.memory.stats().peak;
     for (const tensor of given) tensor.release();
     const gflops = (2 * macs) / ms / 1e6;
     const [h, w] = output.slice(-2);
+    const theirs = await peer?.run(name, inputs, sampling.least);
     return {
       ...{ net: name, input: inputs[0].shape, output, ms, margin, samples },
       ...{ secondsPerMegapixel: ms / 1e3 / ((h * w * framesOf(net, inputs[0].shape)) / 1e6), macs },
       ...{ gflops, share: gflops / peak.gflops, peakBytes },
+      peer: theirs && {
+        ...{ name: peer!.name, ms: theirs.ms, ratio: theirs.ms / ms },
+        difference: relativeDifference(ours!, theirs.y),
+      },
     };
   } finally {
     net.dispose();
     engine.memory.trim();
   }
+}
+
+async function result(engine: Engine, pass: () => Tensor): Promise<Float32Array> {
+  using _scope = engine.scope();
+  return pass().read();
+}
+
+/** Largest difference over the largest value. */
+function relativeDifference(a: Float32Array, b: Float32Array): number {
+  if (a.length !== b.length) return Number.POSITIVE_INFINITY;
+  let [most, largest] = [0, 0];
+  for (const [i, value] of a.entries()) {
+    most = Math.max(most, Math.abs(value - b[i]));
+    largest = Math.max(largest, Math.abs(value));
+  }
+  return most / largest;
 }
 
 /** Frames that count as results of a pass: of a clip the middle one alone, as the papers test. */

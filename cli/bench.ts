@@ -8,6 +8,7 @@ import { convPage } from '../bench/conv-page.ts';
 import { comparisonTable, headline, rowTable } from '../bench/conv-text.ts';
 import { margin, milliseconds, number, percent } from '../bench/format.ts';
 import { benchNet, type NetRow } from '../bench/net-speed.ts';
+import { openOnnxRuntime } from '../bench/onnx-peer.ts';
 import { benchOps, type OpRow } from '../bench/ops.ts';
 import { benchOverhead, type OverheadRow } from '../bench/overhead.ts';
 import { measurePeak, type Peak } from '../bench/peak.ts';
@@ -20,12 +21,17 @@ import { writeFileAtomic } from '../io/atomic.ts';
 import { projectFolder } from '../io/folders.ts';
 import { srNets } from '../nets/index.ts';
 import { type Recipe, recipeNamed, recipes } from '../train/recipes.ts';
-import { type CommonOptions, lookUp, openEngine, report, shared, table } from './common.ts';
+import { type CommonOptions, lookUp, openEngine, packageVersion, report, shared, table } from './common.ts';
 import { startProgress } from './progress.ts';
 
 interface Options extends CommonOptions {
   readonly quick?: boolean;
   readonly out?: string;
+}
+
+interface NetOptions extends Options {
+  readonly only?: string[];
+  readonly onnxruntime?: string;
 }
 
 interface ConvOptions extends Options, Partial<Omit<ConvPlan, 'effort'>> {
@@ -98,7 +104,8 @@ export function register(program: Command): void {
       for (const name of names) lookUp('network', name, srNets);
       return names;
     })
-    .action((options: Options & { only?: string[] }) => run('nets', options, (work) => everyNet(work, options)));
+    .option('--onnxruntime <package>', 'also run them as ONNX in onnxruntime-node on the processor: its name or folder')
+    .action((options: NetOptions) => run('nets', options, (work) => everyNet(work, options)));
   shared(networks, { json: true, examples: ['subpixel bench nets --quick', 'subpixel bench nets --only vdsr,esrgan'] });
 
   const overhead = measuring(
@@ -214,22 +221,24 @@ async function steps(
   return { json: { rows }, text: table([head, ...rows.map(line)]) };
 }
 
-async function everyNet(
-  { engine, peak, onProgress }: Work,
-  { only, quick }: Options & { only?: string[] },
-): Promise<Found> {
+async function everyNet({ engine, peak, onProgress }: Work, options: NetOptions): Promise<Found> {
+  const { only, quick, onnxruntime } = options;
+  const peer = onnxruntime === undefined ? undefined : openOnnxRuntime(onnxruntime, packageVersion());
   const names = only ?? Object.keys(srNets);
   const rows: NetRow[] = [];
   for (const [i, name] of names.entries()) {
-    rows.push(await benchNet(engine, name, peak, quick ? { least: 1, spend: 0 } : { least: 5, spend: 2000 }));
+    rows.push(await benchNet(engine, name, peak, quick ? { least: 1, spend: 0 } : { least: 5, spend: 2000 }, peer));
     onProgress((i + 1) / names.length);
   }
   const line = (r: NetRow) => [
     ...[r.net, r.input.join('x'), r.output.join('x'), milliseconds(r.ms), margin(r.margin)],
     ...[r.secondsPerMegapixel.toFixed(2), number(r.gflops), percent(r.share), (r.peakBytes / 2 ** 20).toFixed(0)],
+    ...(r.peer ? [milliseconds(r.peer.ms), `${r.peer.ratio.toFixed(2)}x`, r.peer.difference.toExponential(0)] : []),
   ];
   const head = ['network', 'input', 'output', 'ms', '±', 's/Mpixel', 'GFLOP/s', 'of peak', 'peak MiB'];
-  return { json: { rows }, text: table([head, ...rows.map(line)]) };
+  const more = peer ? ['peer ms', 'peer / ours', 'difference'] : [];
+  const note = peer ? `\npeer: ${peer.name}` : '';
+  return { json: { rows }, text: `${table([[...head, ...more], ...rows.map(line)])}${note}` };
 }
 
 async function dispatches({ engine, onProgress }: Work): Promise<Found> {
