@@ -1,7 +1,7 @@
 import { Noise } from '../engine/nn/module.ts';
 import type { Random } from '../engine/random.ts';
 import type { Shape } from '../engine/tensor.ts';
-import type { SilentEngine } from '../io/onnx/silent-engine.ts';
+import type { SilentEngine } from '../io/silent-engine.ts';
 import { nets } from '../nets/index.ts';
 import { countMacs, inputShape, Net } from '../nets/net.ts';
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { countNet, type NetFacts } from '../bench/nets.ts';
 import { writeFileAtomic } from '../io/atomic.ts';
-import { silentEngine } from '../io/onnx/silent-engine.ts';
+import { silentEngine } from '../io/silent-engine.ts';
 import known from '../nets/facts.json' with { type: 'json' };
 import { nets } from '../nets/index.ts';
 import type { Task } from '../nets/net.ts';

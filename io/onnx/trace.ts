@@ -1,6 +1,6 @@
 import { SubpixelError } from '../../engine/errors.ts';
 import { type Shape, Tensor } from '../../engine/tensor.ts';
-import type { SilentEngine } from './silent-engine.ts';
+import type { SilentEngine } from '../silent-engine.ts';
 
 /** A tensor of a traced network, known by its number: equal traces number alike. */
 export interface Value {

@@ -5,7 +5,7 @@ import { Random } from '../../engine/random.ts';
 import type { Shape } from '../../engine/tensor.ts';
 import { nets } from '../../nets/index.ts';
 import type { Adopted, NetEntry } from '../../nets/net.ts';
-import { silentEngine } from '../onnx/silent-engine.ts';
+import { silentEngine } from '../silent-engine.ts';
 import { countOf } from './numbers.ts';
 
 /** The same number again and again: for networks whose first values are replaced at once, or never looked at. */

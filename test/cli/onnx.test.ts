@@ -4,7 +4,7 @@ import { Noise } from '../../engine/nn/module.ts';
 import { Random } from '../../engine/random.ts';
 import { writeWeights } from '../../io/checkpoint.ts';
 import { decodeModel } from '../../io/onnx/proto.ts';
-import { silentEngine } from '../../io/onnx/silent-engine.ts';
+import { silentEngine } from '../../io/silent-engine.ts';
 import { nets } from '../../nets/index.ts';
 import { builtCli } from './cli.ts';
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { countNet, type NetFacts } from '../../bench/nets.ts';
 import { inOrder, markdown, rowsOf } from '../../cli/nets.ts';
 import { projectFolder } from '../../io/folders.ts';
-import { silentEngine } from '../../io/onnx/silent-engine.ts';
+import { silentEngine } from '../../io/silent-engine.ts';
 import known from '../../nets/facts.json' with { type: 'json' };
 import { nets } from '../../nets/index.ts';
 

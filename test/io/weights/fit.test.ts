@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FormatError } from '../../../engine/errors.ts';
 import { type HostTensor, Noise, type StateDict } from '../../../engine/nn/module.ts';
 import { readWeights, refuseMisfit } from '../../../io/checkpoint.ts';
-import { silentEngine } from '../../../io/onnx/silent-engine.ts';
 import { encodeSafetensors } from '../../../io/safetensors.ts';
+import { silentEngine } from '../../../io/silent-engine.ts';
 import { recognise, resemblance, StillRandom } from '../../../io/weights/fit.ts';
 import { nets } from '../../../nets/index.ts';
 

@@ -1,6 +1,6 @@
 import { globals } from 'webgpu';
-import { Engine } from '../../engine/engine.ts';
-import { type Layout, type Shape, size, type Tensor } from '../../engine/tensor.ts';
+import { Engine } from '../engine/engine.ts';
+import { type Layout, type Shape, size, type Tensor } from '../engine/tensor.ts';
 
 /** An engine that computes nothing: networks run on it at any size, for what they do rather than for what comes out. */
 export interface SilentEngine {
