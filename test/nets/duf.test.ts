@@ -1,7 +1,13 @@
-import { beforeAll, describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FS, File as H5File, ready } from 'h5wasm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
 import { ShapeError, UsageError } from '../../engine/errors.ts';
 import type { HostTensor, StateDict } from '../../engine/nn/module.ts';
+import { floats } from '../../io/safetensors.ts';
+import { readWeightFile } from '../../io/weights/read.ts';
 import { Duf, type DufConfig, duf16, duf28, entry, entry16, entry28 } from '../../nets/duf.ts';
 import { testEngine } from '../ops/engine.ts';
 import { againstPyTorch, buildOn } from './against-pytorch.ts';
@@ -97,6 +103,21 @@ function toAuthors(name: string, { shape, data }: HostTensor): [string, HostTens
   return [`G_${own}_${suffix}:0`, { shape: shape.length === 5 ? [...kernel, input, out] : shape, data: values }];
 }
 
+const folder = mkdtempSync(join(tmpdir(), 'subpixel-duf-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** A file as the authors': one group, a data set a variable. */
+async function asHdf5(tensors: StateDict): Promise<string> {
+  await ready;
+  const file = new H5File('/params.h5', 'w');
+  const group = file.create_group('params');
+  for (const [name, { shape, data }] of tensors) group.create_dataset({ name, data, shape: [...shape] });
+  file.close();
+  const path = join(folder, 'params_16L_x4.h5');
+  writeFileSync(path, FS!.readFile('/params.h5') as unknown as Uint8Array);
+  return path;
+}
+
 describe('files of VSR-DUF', () => {
   it("of the authors are adopted: names, layouts, the residual's order of channels", async () => {
     const net = new Duf(buildOn(engine), small);
@@ -108,7 +129,9 @@ describe('files of VSR-DUF', () => {
     const theirs = new Map([...state].map(([name, tensor]) => toAuthors(name, tensor)));
     expect(theirs.has('G_Rconv3a_W:0')).toBe(true);
     theirs.set('filter_localexpand:0', { shape: [1], data: new Float32Array(1) });
-    const adopted = entry.adopt!(theirs);
+    const { tensors } = await readWeightFile(await asHdf5(theirs));
+    expect(tensors.size).toBe(theirs.size);
+    const adopted = entry.adopt!(new Map([...tensors].map(([name, tensor]) => [name, floats(name, tensor)])));
     expect(adopted.config).toEqual({ channels: 3, scale: 4, ...small });
     expect(new Map([...adopted.tensors].sort())).toEqual(new Map([...state].sort()));
     net.loadStateDict(adopted.tensors);
