@@ -4,7 +4,10 @@ import { LimitError, OutOfMemoryError } from './errors.ts';
 /** A pooled GPU buffer and what the recorder must know about it. */
 export interface Block {
   readonly buffer: GPUBuffer;
-  readonly bytes: number;
+  /** Of the buffer. */
+  readonly room: number;
+  /** What counts as live while the block is in use: the size class that was asked for, at most `room`. */
+  bytes: number;
   /** Unique for the life of the pool: names the block in bind group keys. */
   readonly id: number;
   /** The last batch of commands that uses it. A host write must wait until that batch is submitted. */
@@ -13,6 +16,8 @@ export interface Block {
   readonly home: FreeList;
   /** False once the device has said that it had no memory for this block. */
   exists: boolean;
+  /** When it became free, on the pool's own clock. */
+  freed: number;
 }
 
 /** Free blocks by size. */
@@ -23,20 +28,39 @@ export class FreeList {
   /** A captured step keeps these blocks for its replays: they count as live, used or not. */
   held = false;
 
+  /** The smallest block of at least so many bytes and at most LOOSE times as many, of these the one freed last. */
   take(bytes: number): Block | undefined {
-    return this.#lists.get(bytes)?.pop();
+    let room = bytes;
+    if (!this.#lists.has(bytes)) {
+      const fits = [...this.#lists.keys()].filter((size) => size > bytes && size <= LOOSE * bytes);
+      room = Math.min(...fits);
+    }
+    const list = this.#lists.get(room);
+    const block = list?.pop();
+    if (list?.length === 0) this.#lists.delete(room);
+    return block;
   }
 
   put(block: Block): void {
     const lists = (this.successor ?? this).#lists;
-    const list = lists.get(block.bytes);
+    const list = lists.get(block.room);
     if (list) list.push(block);
-    else lists.set(block.bytes, [block]);
+    else lists.set(block.room, [block]);
+  }
+
+  /** Removes and returns the block that has been free for longest. */
+  takeOldest(): Block | undefined {
+    const [first, ...rest] = this.#lists.values();
+    if (!first) return undefined;
+    const list = rest.reduce((oldest, other) => (other[0].freed < oldest[0].freed ? other : oldest), first);
+    const [block] = list.splice(0, 1);
+    if (list.length === 0) this.#lists.delete(block.room);
+    return block;
   }
 
   size(): { blocks: number; bytes: number } {
     const all = [...this.#lists.values()].flat();
-    return { blocks: all.length, bytes: all.reduce((sum, block) => sum + block.bytes, 0) };
+    return { blocks: all.length, bytes: all.reduce((sum, block) => sum + block.room, 0) };
   }
 
   /** Removes and returns all blocks. */
@@ -53,11 +77,16 @@ export interface MemoryStats {
   readonly liveBlocks: number;
   /** Highest `live` since the last resetPeak(). */
   readonly peak: number;
-  /** Bytes of free blocks that wait for reuse. */
+  /** Bytes beyond these that the pool has from the device: free blocks, and what is too large of others. */
   readonly pooled: number;
 }
 
 const MIN_BLOCK = 256;
+/** A free block may serve for what needs 1 / LOOSE of it: networks whose channels grow never ask for the same size twice. */
+const LOOSE = 2;
+/** The pool holds at most so many times what was ever live at once, and a little more: enough that a step finds all it needs. */
+const HELD = 2;
+const HELD_BESIDES = 2 ** 26;
 export const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
 /** Sizes in sixteenths between powers of two: at most 6 % of a block is slack, and a network has few distinct sizes. */
@@ -67,7 +96,7 @@ export function sizeClass(bytes: number): number {
   return Math.ceil(bytes / step) * step;
 }
 
-/** Recycles storage buffers by size class and counts what is live. */
+/** Recycles storage buffers and counts, by size class, what is live. */
 export class Memory {
   readonly #common = new FreeList();
   /** Where blocks come from now: the common list, or that of a step being captured. */
@@ -75,8 +104,12 @@ export class Memory {
   #live = 0;
   #liveBlocks = 0;
   #peak = 0;
-  #pooled = 0;
+  /** The highest `live` since the last trim(). */
+  #highest = 0;
+  /** Bytes of all blocks. */
+  #total = 0;
   #nextId = 1;
+  #clock = 0;
 
   constructor(
     readonly device: Device,
@@ -108,23 +141,25 @@ export class Memory {
     let block = this.#takeFree(size);
     if (!block) {
       // Free blocks of other sizes may be what keeps this one from fitting.
-      if (this.#live + this.#pooled + size > this.budget) this.trim();
+      if (this.#total + size > this.budget) this.trim();
       block = this.#create(size);
     }
-    this.#live += size;
+    // Of a reserve, blocks count whole, used or not.
+    block.bytes = this.#free === this.#common ? size : block.room;
+    this.#raise(block.bytes);
     this.#liveBlocks++;
-    this.#peak = Math.max(this.#peak, this.#live);
+    this.#shrink(HELD * this.#highest + HELD_BESIDES);
     return block;
   }
 
   release(block: Block): void {
+    block.freed = this.#clock++;
     if (block.home.held) {
       block.home.put(block);
       return;
     }
     this.#live -= block.bytes;
     this.#liveBlocks--;
-    this.#pooled += block.bytes;
     block.home.put(block);
   }
 
@@ -157,17 +192,21 @@ export class Memory {
   /** Moves a list's free blocks from the pooled to the live (1), or back (-1). */
   #count(list: FreeList, sign: number): void {
     const { blocks, bytes } = list.size();
-    this.#live += sign * bytes;
+    this.#raise(sign * bytes);
     this.#liveBlocks += sign * blocks;
-    this.#pooled -= sign * bytes;
+  }
+
+  #raise(bytes: number): void {
+    this.#live += bytes;
     this.#peak = Math.max(this.#peak, this.#live);
+    this.#highest = Math.max(this.#highest, this.#live);
   }
 
   #takeFree(size: number): Block | undefined {
     for (;;) {
       const block = this.#free.take(size);
-      if (block) this.#pooled -= size;
       if (!block || block.exists) return block;
+      this.#total -= block.room;
     }
   }
 
@@ -178,7 +217,11 @@ export class Memory {
       size,
       usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
     });
-    const block: Block = { buffer, bytes: size, id: this.#nextId++, lastBatch: -1, home: this.#free, exists: true };
+    const block: Block = {
+      ...{ buffer, room: size, bytes: size, id: this.#nextId++ },
+      ...{ lastBatch: -1, home: this.#free, exists: true, freed: 0 },
+    };
+    this.#total += size;
     const inUse = mebibytes(this.#live);
     this.device.watch(gpu.popErrorScope(), ({ message }) => {
       block.exists = false;
@@ -190,10 +233,23 @@ export class Memory {
   /** Gives all free blocks back to the device. */
   trim(): void {
     this.flush();
-    for (const block of this.#common.drain()) {
-      block.buffer.destroy();
-      this.#pooled -= block.bytes;
+    for (const block of this.#common.drain()) this.#destroy(block);
+    this.#highest = this.#live;
+  }
+
+  /** Gives free blocks back until the pool has no more than so many bytes, those first that have been free for longest. */
+  #shrink(most: number): void {
+    if (this.#total > most) this.flush();
+    while (this.#total > most) {
+      const block = this.#common.takeOldest();
+      if (!block) return;
+      this.#destroy(block);
     }
+  }
+
+  #destroy(block: Block): void {
+    block.buffer.destroy();
+    this.#total -= block.room;
   }
 
   resetPeak(): void {
@@ -201,6 +257,6 @@ export class Memory {
   }
 
   stats(): MemoryStats {
-    return { live: this.#live, liveBlocks: this.#liveBlocks, peak: this.#peak, pooled: this.#pooled };
+    return { live: this.#live, liveBlocks: this.#liveBlocks, peak: this.#peak, pooled: this.#total - this.#live };
   }
 }

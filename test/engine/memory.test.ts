@@ -237,6 +237,36 @@ describe('a budget', () => {
   });
 });
 
+describe('the pool', () => {
+  it('lets a block serve for less than it holds, and counts what was asked for', () => {
+    engine.memory.trim();
+    const before = live();
+    const large = engine.empty([1, 4, 300, 300]);
+    const { block } = large.storage;
+    large.release();
+    const small = engine.empty([1, 4, 256, 256]);
+    expect(small.storage.block).toBe(block);
+    expect(live() - before).toBe(small.bytes);
+    const tiny = engine.empty([1, 4, 16, 16]);
+    small.release();
+    tiny.release();
+    const again = engine.empty([1, 4, 16, 16]);
+    expect(again.storage.block).not.toBe(block);
+    again.release();
+    expect(live()).toBe(before);
+  });
+
+  it('holds no more than twice what was ever live, and 64 MiB, whatever sizes come', () => {
+    engine.memory.trim();
+    engine.memory.resetPeak();
+    for (let i = 1; i <= 20; i++) engine.empty([1, 4, 512 * i, 512]).release();
+    const { live, pooled, peak } = engine.memory.stats();
+    expect(live + pooled).toBeLessThanOrEqual(2 * peak + 2 ** 26);
+    engine.memory.trim();
+    expect(engine.memory.stats().pooled).toBeLessThan(2 ** 20);
+  });
+});
+
 describe('a device without memory', () => {
   it('says how much was asked for; the block that it did not give is never used again', async () => {
     const { gpu } = engine.device;
