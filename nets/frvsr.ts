@@ -163,14 +163,13 @@ export class SRNet extends Module {
   readonly resblocks: ResidualBlock[];
   readonly conv_up: ConvTranspose2d[] = [];
   readonly conv_out: Conv2d;
-  readonly #drops: Conventions['drops'];
 
   constructor(build: Build, { channels, scale, width, blocks, version }: FrvsrConfig) {
     super();
-    this.#drops = conventions[version].drops;
     this.conv_in = [new Conv2d(build, { in: channels * (1 + scale ** 2), out: width, kernel: [3, 3] })];
     this.resblocks = Array.from({ length: blocks }, () => new ResidualBlock(build, width));
-    const drop = this.#drops === 'first' ? { padding: 1, outputPadding: [1, 1] } : {};
+    const { drops } = conventions[version];
+    const drop = drops === 'first' ? { padding: 1, outputPadding: [1, 1] } : { outputPadding: [-1, -1] };
     for (let i = 0; 2 ** i < scale; i++) {
       this.conv_up[2 * i] = new ConvTranspose2d(build, {
         ...{ in: width, out: width, kernel: [3, 3], stride: 2 },
@@ -200,8 +199,7 @@ export class SRNet extends Module {
 
   private double(up: ConvTranspose2d, x: Tensor): Tensor {
     using scope = x.engine.scope();
-    const [h, w] = x.shape.slice(2);
-    return scope.keep(relu(cropped(up.forward(x), 2 * h, 2 * w)));
+    return scope.keep(relu(up.forward(x)));
   }
 }
 

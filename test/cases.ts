@@ -170,6 +170,15 @@ const convTranspose: OpCase[] = [
     padding: 1,
     output_padding: 1,
   }),
+  conv('conv_transpose2d', 'stride 2, last row and column dropped', [2, 5, 4, 3], [5, 7, 3, 3], {
+    stride: 2,
+    output_padding: -1,
+  }),
+  conv('conv_transpose2d', 'kernel of 2 strides, columns dropped', [1, 6, 3, 4], [6, 8, 6, 6], {
+    stride: 3,
+    padding: 1,
+    output_padding: [1, -2],
+  }),
   conv('conv_transpose2d', 'kernel = stride', [1, 6, 3, 4], [6, 7, 4, 4], { stride: 4, bias: false }),
   conv('conv_transpose2d', 'kernel = stride, batch, bias', [2, 9, 3, 5], [9, 5, 2, 2], { stride: 2 }),
   conv('conv_transpose2d', 'kernel = stride, cropped', [1, 5, 3, 4], [5, 6, 3, 3], { stride: 3, padding: 1 }),

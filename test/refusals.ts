@@ -35,6 +35,12 @@ export const refusals: OpCase[] = [
     { input: [1, 3, 4, 4], weight: [3, 4, 3, 3] },
     { stride: 2, output_padding: 2 },
   ),
+  refused(
+    'conv_transpose2d',
+    'output padding that drops a whole stride',
+    { input: [1, 3, 4, 4], weight: [3, 4, 3, 3] },
+    { stride: 2, output_padding: -2 },
+  ),
   refused('conv_transpose3d', 'groups', { input: [1, 5, 2, 4, 4], weight: [5, 2, 3, 3, 3] }, { groups: 2 }),
   refused('separable_conv3d', 'even kernel', {
     input: [1, 3, 4, 5, 5],

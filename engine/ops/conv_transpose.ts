@@ -19,7 +19,8 @@ function transposed(name: string, axes: 2 | 3) {
       expectRank(`${name} input`, input, axes + 2);
       const window = windowOf(name, weight, attrs, axes);
       const { groups } = window;
-      const extra = perAxis(`${name} output_padding`, attrs.output_padding, axes, 0, 0);
+      const least = 1 - Math.max(...window.stride, ...window.dilation);
+      const extra = perAxis(`${name} output_padding`, attrs.output_padding, axes, least, 0);
       if (weight[0] !== input[1] || weight[0] % groups !== 0) {
         const want = `(${input[1]}, O/groups, ...) with ${input[1]} a multiple of groups = ${groups}`;
         throw new ShapeError(`${name} weight: input ${shapeText(input)} needs ${want}, got ${shapeText(weight)}`);
@@ -63,7 +64,8 @@ function transposed(name: string, axes: 2 | 3) {
 
 /**
  * Transposed 2D convolution, the gradient of conv2d with respect to its input:
- * y[n,o,q] = bias[o] + Σ weight[i,o,k] · input[n,i,p] over all p, k with q = p·stride - padding + k·dilation.
+ * y[n,o,q] = bias[o] + Σ weight[i,o,k] · input[n,i,p] over all p, k with q = p·stride - padding + k·dilation. Below zero,
+ * output_padding drops the last rows and columns, as TensorFlow does where a stride leaves more than the size times it.
  * @param input (N, C, H, W) @param weight (C, O/groups, kH, kW) @param bias (O), optional
  * @returns (N, O, (H - 1)·stride - 2·padding + dilation·(kH - 1) + output_padding + 1, ...)
  * @throws {ShapeError} when channels, groups or sizes do not fit
