@@ -8,6 +8,7 @@ import { register as convert } from './convert.ts';
 import { register as demo } from './demo.ts';
 import { register as doctor } from './doctor.ts';
 import { register as evaluate } from './eval.ts';
+import { register as learn } from './learn.ts';
 import { register as nets } from './nets.ts';
 import { register as op } from './op.ts';
 import { register as profile } from './profile.ts';
@@ -27,7 +28,7 @@ const program = new Command('subpixel')
   .addHelpText('after', ENDS)
   .exitOverride();
 
-for (const register of [bench, convert, demo, doctor, evaluate, nets, op, profile, run, train, upscale])
+for (const register of [bench, convert, demo, doctor, evaluate, learn, nets, op, profile, run, train, upscale])
   register(program);
 for (const command of program.commands) command.exitOverride().showHelpAfterError('(--help shows what it takes)');
 

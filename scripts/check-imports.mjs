@@ -14,7 +14,7 @@ const mayImport = {
   train: ['nets', 'engine'],
   io: ['train', 'nets', 'engine'],
   bench: ['io', 'train', 'nets', 'engine', 'shaders'],
-  web: ['train', 'nets', 'engine'],
+  web: ['train', 'nets', 'engine', 'shaders'],
   cli: ['bench', 'io', 'train', 'nets', 'engine'],
 };
 const runsAnywhere = ['shaders', 'engine', 'nets', 'train', 'web'];
@@ -57,12 +57,19 @@ function list(root, folder) {
  * @returns {Promise<Map<string, { path: string, lazy: boolean, external: boolean }[]>>}
  */
 async function importGraph(root, entryPoints, { withTypes }) {
+  // A file that a page shows is no import of what it does.
+  const asText = {
+    name: 'as-text',
+    setup({ onResolve }) {
+      onResolve({ filter: /\?raw$/ }, ({ path }) => ({ path, external: true }));
+    },
+  };
   const keepTypes = {
     name: 'keep-type-imports',
     setup({ onLoad }) {
       onLoad({ filter: /\.tsx?$/ }, ({ path }) => ({
         contents: readFileSync(path, 'utf8').replace(/^(import|export) type (?=[{*]|\w+ from)/gm, '$1 '),
-        loader: 'ts',
+        loader: path.endsWith('x') ? 'tsx' : 'ts',
       }));
     },
   };
@@ -76,10 +83,10 @@ async function importGraph(root, entryPoints, { withTypes }) {
     format: 'esm',
     platform: 'node',
     packages: 'external',
-    loader: { '.wgsl': 'text' },
+    loader: { '.wgsl': 'text', '.css': 'empty' },
     logLevel: 'silent',
-    tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
-    plugins: withTypes ? [keepTypes] : [],
+    tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true, jsx: 'react-jsx', jsxImportSource: 'preact' } },
+    plugins: [asText, ...(withTypes ? [keepTypes] : [])],
   });
   return new Map(
     Object.entries(metafile.inputs).map(([file, { imports }]) => [

@@ -1,0 +1,21 @@
+import type { JSX } from 'preact';
+
+export interface Chapter {
+  /** In the address: #lost. */
+  readonly id: string;
+  readonly title: string;
+  /** What one learns, in a sentence. */
+  readonly promise: string;
+  readonly minutes: number;
+  load(): Promise<{ default: () => JSX.Element }>;
+}
+
+export const chapters: readonly Chapter[] = [
+  {
+    id: 'lost',
+    title: 'What is lost',
+    promise: 'Why small pictures cannot simply be enlarged, and what PSNR and SSIM see of it.',
+    minutes: 6,
+    load: () => import('./lost.tsx'),
+  },
+];

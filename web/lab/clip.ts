@@ -1,0 +1,53 @@
+import { signal } from '@preact/signals';
+import { lumaOfPlanes } from '../../train/colour.ts';
+import type { Planes } from '../../train/degrade.ts';
+import { proceduralClip } from '../../train/procedural.ts';
+import { breathe } from './device.ts';
+
+/** Frames that all figures look at. */
+export interface LabClip {
+  readonly name: string;
+  readonly width: number;
+  readonly height: number;
+  /** R, G, B planes of every frame, 0..255. */
+  readonly frames: readonly Planes[];
+}
+
+/** What readers drop in is cut to this, so that figures stay quick: pixels and frames. */
+export const MOST = { width: 320, height: 180, frames: 24 };
+
+const [WIDTH, HEIGHT, FRAMES] = [192, 144, 12];
+
+export const clip = signal<LabClip | undefined>(undefined);
+
+/** The clip that comes along: drawn, a textured disc over a textured ground that turns. */
+export async function drawClip(): Promise<void> {
+  const frames: Planes[] = [];
+  await breathe();
+  for (const rgb of proceduralClip({ width: WIDTH, height: HEIGHT, frames: FRAMES }))
+    frames.push(planesOf(rgb, WIDTH, HEIGHT));
+  clip.value = { name: 'drawn', width: WIDTH, height: HEIGHT, frames };
+}
+
+/** Interleaved bytes, RGB or RGBA, to planes. */
+export function planesOf(bytes: ArrayLike<number>, width: number, height: number): Planes {
+  const n = width * height;
+  const step = bytes.length / n;
+  const data = new Float32Array(3 * n);
+  for (let i = 0; i < n; i++) for (let c = 0; c < 3; c++) data[c * n + i] = bytes[i * step + c];
+  return { width, height, data };
+}
+
+/** Y of BT.601, 0..255. */
+export const lumaOf = ({ width, height, data }: Planes): Planes => ({ width, height, data: lumaOfPlanes(data) });
+
+/** A rectangle of a picture. */
+export function cut({ width, height, data }: Planes, x0: number, y0: number, w: number, h: number): Planes {
+  const planes = data.length / (width * height);
+  const out = new Float32Array(planes * w * h);
+  for (let row = 0; row < planes * h; row++) {
+    const from = (Math.floor(row / h) * height + y0 + (row % h)) * width + x0;
+    out.set(data.subarray(from, from + w), row * w);
+  }
+  return { width: w, height: h, data: out };
+}

@@ -1,0 +1,86 @@
+import { signal } from '@preact/signals';
+import { Engine } from '../../engine/engine.ts';
+import { DeviceLostError } from '../../engine/errors.ts';
+
+/** The reader's GPU, or what stands for it. */
+export interface Lab {
+  readonly engine: Engine;
+  /** As the browser names it. */
+  readonly name: string;
+  /** Computed on the processor: figures then take smaller sizes. */
+  readonly software: boolean;
+}
+
+export type LabState =
+  | { readonly kind: 'opening' }
+  | { readonly kind: 'ready'; readonly lab: Lab }
+  /** No WebGPU: `why` says what to do. Text and recorded pictures remain. */
+  | { readonly kind: 'none'; readonly why: string };
+
+export const labState = signal<LabState>({ kind: 'opening' });
+
+const ADVICE =
+  'Chrome and Edge have WebGPU since version 113, Safari since 26, Firefox on Windows since 141. On Linux, Chromium takes ' +
+  'chrome://flags/#enable-unsafe-webgpu, or the command line --enable-unsafe-webgpu --enable-features=Vulkan.';
+
+/** Opens the GPU: hardware if there is any, else the browser's own software. */
+export async function openLab(): Promise<void> {
+  labState.value = { kind: 'opening' };
+  try {
+    const { gpu } = navigator;
+    if (!gpu) throw new Error('this browser has no WebGPU');
+    const adapter =
+      (await gpu.requestAdapter({ powerPreference: 'high-performance' })) ??
+      (await gpu.requestAdapter({ forceFallbackAdapter: true }));
+    if (!adapter) throw new Error('this browser has WebGPU, but no adapter for it');
+    const engine = await Engine.create(adapter);
+    engine.device.gpu.lost.then(() => queueMicrotask(reopen));
+    const { description, vendor, architecture, isFallbackAdapter } = adapter.info;
+    const software = isFallbackAdapter || /swiftshader|llvmpipe|lavapipe/i.test(`${architecture} ${description}`);
+    labState.value = { kind: 'ready', lab: { engine, name: description || `${vendor} ${architecture}`, software } };
+  } catch (error) {
+    labState.value = { kind: 'none', why: `${(error as Error).message}. ${ADVICE}` };
+  }
+}
+
+/** A lost device takes its tensors along; figures start again on a new one. */
+function reopen(): void {
+  if (labState.peek().kind === 'ready') void openLab();
+}
+
+/** Work that was given up because something newer took its place. */
+export class Superseded extends Error {}
+
+let last: Promise<unknown> = Promise.resolve();
+
+/**
+ * Runs `work` when all that was asked for before is done. Figures share one engine, whose scopes and tape follow one thing
+ * at a time.
+ * @param signal gives it up before it starts
+ * @throws {Superseded} when it was given up; what `work` throws
+ */
+export function inTurn<T>(signal: AbortSignal, work: (lab: Lab) => Promise<T>): Promise<T> {
+  const turn = last.then(async () => {
+    const state = labState.peek();
+    if (signal.aborted || state.kind !== 'ready') throw new Superseded();
+    try {
+      return await work(state.lab);
+    } catch (error) {
+      if (error instanceof DeviceLostError) throw new Superseded();
+      throw error;
+    }
+  });
+  last = turn.catch(() => {});
+  return turn;
+}
+
+/** Lets the browser draw and listen: between two pieces of work that together would hold the page for too long. */
+export const breathe = (): Promise<void> =>
+  new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(0);
+  });

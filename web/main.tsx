@@ -1,0 +1,97 @@
+import { signal } from '@preact/signals';
+import { type JSX, render } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import 'katex/dist/katex.min.css';
+import './style.css';
+import { type Chapter, chapters } from './chapters/index.ts';
+import { drawClip } from './lab/clip.ts';
+import { ClipChooser } from './lab/clip-chooser.tsx';
+import { labState, openLab } from './lab/device.ts';
+
+const address = signal(location.hash.slice(1));
+addEventListener('hashchange', () => {
+  address.value = location.hash.slice(1);
+});
+
+function Page(): JSX.Element {
+  const chapter = chapters.find(({ id }) => id === address.value) ?? chapters[0];
+  return (
+    <>
+      <a class="skip" href="#chapter">
+        To the text
+      </a>
+      <header>
+        <h1>
+          subpixel <span>laboratory</span>
+        </h1>
+        <p>How video super-resolution works inside, on the engine that computes it.</p>
+        <Device />
+        <ClipChooser />
+      </header>
+      <nav aria-label="Chapters">
+        <ol>
+          {chapters.map(({ id, title, minutes }) => (
+            <li key={id}>
+              <a href={`#${id}`} aria-current={id === chapter.id ? 'page' : undefined}>
+                {title} <small>{minutes} min</small>
+              </a>
+            </li>
+          ))}
+        </ol>
+      </nav>
+      <main id="chapter" tabIndex={-1}>
+        <Opened key={chapter.id} chapter={chapter} />
+      </main>
+    </>
+  );
+}
+
+function Device(): JSX.Element {
+  const state = labState.value;
+  if (state.kind === 'opening') return <p class="device">Looking for a GPU …</p>;
+  if (state.kind === 'none')
+    return (
+      <p class="device error" role="alert">
+        {state.why}
+      </p>
+    );
+  const { name, software } = state.lab;
+  return (
+    <p class="device">
+      Computing on {name}
+      {software ? ', on the processor: figures are small' : ''}
+    </p>
+  );
+}
+
+/** A chapter comes when it is asked for. */
+function Opened({ chapter }: { chapter: Chapter }): JSX.Element {
+  const [Content, setContent] = useState<(() => JSX.Element) | undefined>();
+  const [failure, setFailure] = useState('');
+  useEffect(() => {
+    chapter.load().then(
+      (module) => setContent(() => module.default),
+      (error) => setFailure((error as Error).message),
+    );
+    document.title = `${chapter.title} · subpixel laboratory`;
+  }, [chapter]);
+  const next = chapters[chapters.indexOf(chapter) + 1];
+  return (
+    <article data-chapter={chapter.id}>
+      <h2>{chapter.title}</h2>
+      <p class="promise">{chapter.promise}</p>
+      {Content ? <Content /> : <p class="loading">{failure || 'The chapter is on its way.'}</p>}
+      {next && (
+        <p class="next">
+          Next: <a href={`#${next.id}`}>{next.title}</a>
+        </p>
+      )}
+    </article>
+  );
+}
+
+const page = document.getElementById('page')!;
+page.replaceChildren(); // the line for those who wait
+render(<Page />, page);
+void openLab();
+void drawClip();
