@@ -3,8 +3,8 @@
 // believed.
 //
 // The layers are those of PFNL's code (RVSR-LTD), where a flow net stands in the place of the paper's spatial transformer and
-// frames are moved forward (splat); the paper gives no numbers for most of them. The temporal net sees the frames as the others
-// do: moved. Shuffles have PyTorch's order of channels; trained weights are not public.
+// frames are moved forward (splat); the paper gives no numbers for most of them. The temporal net alone sees the frames where
+// they were. Shuffles have PyTorch's order of channels; trained weights are not public.
 import { Conv2d } from '../engine/nn/layers.ts';
 import { type Build, Module } from '../engine/nn/module.ts';
 import { add, mul } from '../engine/ops/binary.ts';
@@ -69,7 +69,7 @@ class FlowNet extends Module {
   forward(source: Tensor, reference: Tensor): Tensor {
     using scope = source.engine.scope();
     const [h, w] = source.shape.slice(2);
-    const pair = padded(concat(source, reference, { axis: 1 }), GRID);
+    const pair = padded(concat(reference, source, { axis: 1 }), GRID);
     const flow = through(pair, [
       (x) => this.conv1.fused(x, RELU),
       (x) => max_pool2d(x, { kernel_size: 2 }),
@@ -167,22 +167,21 @@ export class B123t extends Net {
 
   forward(x: Tensor): Tensor {
     using scope = x.engine.scope();
-    const frames = this.moved(x);
-    const middle = (frames.shape[1] - 1) / 2;
-    const weights = this.temporal.forward(frames);
+    const frames = Array.from({ length: x.shape[2] }, (_, t) => frameOf(x, t));
+    const middle = (frames.length - 1) / 2;
+    const weights = this.temporal.forward(joined(frames));
+    const moved = this.#moved(frames, frames[middle]);
     const parts = this.branches.map((branch, k) => {
       using inner = x.engine.scope();
-      const seen = slice(frames, { axis: 1, start: middle - k, end: middle + k + 1 });
+      const seen = slice(moved, { axis: 1, start: middle - k, end: middle + k + 1 });
       return inner.keep(mul(branch.forward(seen), slice(weights, { axis: 1, start: k, end: k + 1 })));
     });
     return scope.keep(clipOf([parts.reduce((sum, part) => add(sum, part))]));
   }
 
-  /** Every frame, the middle one too, where the flow to the middle one puts it: (N, T, H, W). */
-  private moved(x: Tensor): Tensor {
-    using scope = x.engine.scope();
-    const frames = Array.from({ length: x.shape[2] }, (_, t) => frameOf(x, t));
-    const reference = frames[(frames.length - 1) / 2];
+  /** Every frame, the reference too, where the flow to the reference puts it: (N, T, H, W). */
+  #moved(frames: readonly Tensor[], reference: Tensor): Tensor {
+    using scope = reference.engine.scope();
     return scope.keep(joined(frames.map((frame) => splat(frame, this.flow.forward(frame, reference)))));
   }
 }

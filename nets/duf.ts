@@ -160,14 +160,14 @@ export class Duf extends Net {
   forward(x: Tensor): Tensor {
     if (x.shape[2] !== WINDOW) throw new ShapeError(`duf: expected ${WINDOW} frames, got ${x.shape[2]}`);
     using scope = x.engine.scope();
-    const deep = this.features(x);
+    const deep = this.#features(x);
     const residual = this.conv3d_r1.fused(deep, RELU); // (N, head, 1, H, W)
-    const filtered = this.filtered(x, deep);
+    const filtered = this.#filtered(x, deep);
     return scope.keep(this.conv3d_r2.fused(residual, { shuffle: this.config.scale, residual: filtered }));
   }
 
   /** (N, head, 1, H, W). */
-  private features(x: Tensor): Tensor {
+  #features(x: Tensor): Tensor {
     using scope = x.engine.scope();
     const joined = chain(x, [this.conv3d1, this.dense_block1, this.dense_block2]);
     const y = this.bn3d2.fused(joined, RELU);
@@ -176,7 +176,7 @@ export class Duf extends Net {
   }
 
   /** The middle frame under the filters that its pixels were given: (N, C, 1, scale·H, scale·W). */
-  private filtered(x: Tensor, deep: Tensor): Tensor {
+  #filtered(x: Tensor, deep: Tensor): Tensor {
     using scope = x.engine.scope();
     const filters = this.conv3d_f2.forward(this.conv3d_f1.fused(deep, RELU));
     const { scale } = this.config;

@@ -68,21 +68,21 @@ export class EasyFlow extends Module {
     using scope = image.engine.scope();
     const [h, w] = image.shape.slice(2);
     const pair = padded(concat(image, reference, { axis: 1 }), COARSE); // (N, 2, H, W)
-    const coarse = this.coarse(pair);
+    const coarse = this.#coarse(pair);
     const aligned = warp(padded(reference, COARSE), coarse, { padding_mode: 'border' });
-    const fine = this.fine(concat(concat(pair, coarse, { axis: 1 }), aligned, { axis: 1 }));
+    const fine = this.#fine(concat(concat(pair, coarse, { axis: 1 }), aligned, { axis: 1 }));
     return scope.keep(cropped(add(coarse, fine), h, w));
   }
 
   /** (N, 2, H, W), less than a pixel: the reshape has the component slowest, which is pixel_shuffle's order. */
-  private coarse(pair: Tensor): Tensor {
+  #coarse(pair: Tensor): Tensor {
     using scope = pair.engine.scope();
     const half = this.c2.fused(halve(this.c1, pair), { negative_slope: 0 });
     const quarter = this.c4.fused(halve(this.c3, half), { negative_slope: 0 });
     return scope.keep(tanh(this.c5.fused(quarter, { shuffle: COARSE })));
   }
 
-  private fine(x: Tensor): Tensor {
+  #fine(x: Tensor): Tensor {
     using scope = x.engine.scope();
     const half = [this.s2, this.s3, this.s4].reduce(
       (y, conv) => conv.fused(y, { negative_slope: 0 }),

@@ -140,7 +140,7 @@ export class Esrgan extends Net {
     using scope = x.engine.scope();
     const [h, w] = x.shape.slice(-2);
     const folded = this.grid === 1 ? x : pixel_unshuffle(padded(x, this.grid), { factor: this.grid });
-    const deep = this.features(folded);
+    const deep = this.#features(folded);
     const wide = doubled(deep, this.conv_up1);
     scope.release(deep);
     const wider = doubled(wide, this.conv_up2);
@@ -152,7 +152,7 @@ export class Esrgan extends Net {
   }
 
   /** (N, width, H', W') before the enlargement. */
-  private features(x: Tensor): Tensor {
+  #features(x: Tensor): Tensor {
     using scope = x.engine.scope();
     const first = this.conv_first.forward(x);
     return scope.keep(this.conv_body.fused(chain(first, this.body), { residual: first }));

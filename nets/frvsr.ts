@@ -190,14 +190,14 @@ export class SRNet extends Module {
     scope.release(first);
     for (const up of this.conv_up) {
       if (!up) continue; // an activation's place
-      const larger = this.double(up, y);
+      const larger = this.#double(up, y);
       scope.release(y);
       y = larger;
     }
     return scope.keep(this.conv_out.fused(y, { residual }));
   }
 
-  private double(up: ConvTranspose2d, x: Tensor): Tensor {
+  #double(up: ConvTranspose2d, x: Tensor): Tensor {
     using scope = x.engine.scope();
     return scope.keep(relu(up.forward(x)));
   }
@@ -240,27 +240,27 @@ export class Frvsr extends Net {
     if (previous && frames === 1)
       throw new ShapeError('frvsr: with a result, expected the frame after it too, got one');
     using scope = x.engine.scope();
-    const results = [previous ? frameOf(previous, 0) : this.first(frameOf(x, 0))];
-    for (let t = 1; t < frames; t++) results.push(this.next(frameOf(x, t - 1), frameOf(x, t), results[t - 1]));
+    const results = [previous ? frameOf(previous, 0) : this.#first(frameOf(x, 0))];
+    for (let t = 1; t < frames; t++) results.push(this.#next(frameOf(x, t - 1), frameOf(x, t), results[t - 1]));
     return scope.keep(clipOf(previous ? results.slice(1) : results));
   }
 
   /** The frame beside black. */
-  private first(frame: Tensor): Tensor {
+  #first(frame: Tensor): Tensor {
     const { channels, scale } = this.config;
     using scope = frame.engine.scope();
     const x = pad(frame, { pad: [0, 0, 0, 0, 0, channels * scale ** 2] });
-    return scope.keep(this.srnet.forward(x, this.residual(frame)));
+    return scope.keep(this.srnet.forward(x, this.#residual(frame)));
   }
 
   /** The frame beside the estimate before it, moved to where things are now. */
-  private next(before: Tensor, current: Tensor, estimate: Tensor): Tensor {
+  #next(before: Tensor, current: Tensor, estimate: Tensor): Tensor {
     using scope = current.engine.scope();
-    const deep = pixel_unshuffle(this.moved(before, current, estimate), { factor: this.config.scale, order: 'dcr' });
-    return scope.keep(this.srnet.forward(concat(current, deep, { axis: 1 }), this.residual(current)));
+    const deep = pixel_unshuffle(this.#moved(before, current, estimate), { factor: this.config.scale, order: 'dcr' });
+    return scope.keep(this.srnet.forward(concat(current, deep, { axis: 1 }), this.#residual(current)));
   }
 
-  private moved(before: Tensor, current: Tensor, estimate: Tensor): Tensor {
+  #moved(before: Tensor, current: Tensor, estimate: Tensor): Tensor {
     using scope = current.engine.scope();
     const { first, enlarge } = conventions[this.config.version];
     const pictures = first === 'before' ? concat(before, current, { axis: 1 }) : concat(current, before, { axis: 1 });
@@ -269,7 +269,7 @@ export class Frvsr extends Net {
     return scope.keep(warp(estimate, flow, { padding_mode: 'border' }));
   }
 
-  private residual(frame: Tensor): Tensor | undefined {
+  #residual(frame: Tensor): Tensor | undefined {
     const { addsFrame, enlarge } = conventions[this.config.version];
     return addsFrame ? enlarge(frame, this.config.scale) : undefined;
   }

@@ -161,13 +161,13 @@ export class Fstrn extends Net {
 
   forward(x: Tensor): Tensor {
     using scope = x.engine.scope();
-    const features = this.extract(x);
-    const enlarged = this.enlarge(x);
-    return scope.keep(this.reconstruct(features, enlarged));
+    const features = this.#extract(x);
+    const enlarged = this.#enlarge(x);
+    return scope.keep(this.#reconstruct(features, enlarged));
   }
 
   /** LFENet, the blocks, LRL: (N, width, T, H, W). */
-  private extract(x: Tensor): Tensor {
+  #extract(x: Tensor): Tensor {
     using scope = x.engine.scope();
     const first = activate(this.lfe.forward(x), this.config.leaky);
     const last = chain(first, this.blocks);
@@ -176,7 +176,7 @@ export class Fstrn extends Net {
   }
 
   /** LSRNet, and CRL (eq. 6): (N, C, T, scale·H, scale·W). */
-  private reconstruct(features: Tensor, enlarged: Tensor | undefined): Tensor {
+  #reconstruct(features: Tensor, enlarged: Tensor | undefined): Tensor {
     const { leaky, scale } = this.config;
     using scope = features.engine.scope();
     const deep = this.fusion.forward(features);
@@ -188,7 +188,7 @@ export class Fstrn extends Net {
   }
 
   /** SRmap: the cheap mapping that carries the input to the output's size. */
-  private enlarge(x: Tensor): Tensor | undefined {
+  #enlarge(x: Tensor): Tensor | undefined {
     const { crossResidual, scale } = this.config;
     if (crossResidual === 'none') return undefined;
     if (crossResidual === 'bicubic') return imresize(x, { scale });

@@ -151,7 +151,7 @@ export class Rbpn extends Net {
     for (let i = 0; i < frames - 1; i++) {
       const neighbour = frameOf(x, i < middle ? i : i + 1);
       const seen = joined([target, neighbour, frameOf(motion, i)]);
-      maps.push(this.project(features, seen));
+      maps.push(this.#project(features, seen));
       scope.release(features);
       if (i < frames - 2) features = chain(maps[i], [this.#chains.res_feat3]);
     }
@@ -167,9 +167,9 @@ export class Rbpn extends Net {
   }
 
   /** Figure 3: the enlargement of the middle frame's features, corrected by what a neighbour shows. */
-  private project(features: Tensor, seen: Tensor): Tensor {
+  #project(features: Tensor, seen: Tensor): Tensor {
     using scope = features.engine.scope();
-    const several = this.together(seen);
+    const several = this.#together(seen);
     const single = chain(features, [this.DBPN]);
     const difference = sub(single, several);
     scope.release(several);
@@ -178,7 +178,7 @@ export class Rbpn extends Net {
     return scope.keep(add(single, error));
   }
 
-  private together(seen: Tensor): Tensor {
+  #together(seen: Tensor): Tensor {
     using scope = seen.engine.scope();
     return scope.keep(chain(this.feat1.forward(seen), [this.#chains.res_feat1]));
   }

@@ -84,8 +84,8 @@ export class RdnSlim extends Net {
 
   forward(x: Tensor): Tensor {
     using scope = x.engine.scope();
-    const deep = this.features(x);
-    const small = this.reduce(deep);
+    const deep = this.#features(x);
+    const small = this.#reduce(deep);
     scope.release(deep);
     const large = interpolate(small, { scale_factor: this.config.scale });
     scope.release(small);
@@ -93,7 +93,7 @@ export class RdnSlim extends Net {
   }
 
   /** F_DF, eq. 11 to 14: (N, width, H, W). */
-  private features(x: Tensor): Tensor {
+  #features(x: Tensor): Tensor {
     using scope = x.engine.scope();
     const first = this.sfe1.forward(x);
     const outputs: Tensor[] = [];
@@ -104,7 +104,7 @@ export class RdnSlim extends Net {
   }
 
   /** What the enlargement repeats: (N, C·scale², H, W). */
-  private reduce(x: Tensor): Tensor {
+  #reduce(x: Tensor): Tensor {
     using scope = x.engine.scope();
     const [one, two, three] = this.upn;
     return scope.keep(three.forward(two.fused(one.fused(x, RELU), RELU)));

@@ -102,15 +102,15 @@ export class Spmc extends Net {
 
   forward(x: Tensor): Tensor {
     using scope = x.engine.scope();
-    return scope.keep(this.fused(x, (t) => t === this.window - 1));
+    return scope.keep(this.#fused(x, (t) => t === this.window - 1));
   }
 
   /** The picture after each frame, which the loss weighs from a half to one (section 3.4): (N, 1, frames, scale·H, scale·W). */
   estimates(x: Tensor): Tensor {
-    return this.fused(x, () => true);
+    return this.#fused(x, () => true);
   }
 
-  private fused(x: Tensor, decodes: (t: number) => boolean): Tensor {
+  #fused(x: Tensor, decodes: (t: number) => boolean): Tensor {
     const { frames, scale } = this.config;
     if (x.shape[2] !== frames) throw new ShapeError(`spmc: expected ${frames} frames, got ${x.shape[2]}`);
     using scope = x.engine.scope();
@@ -121,28 +121,28 @@ export class Spmc extends Net {
     const pictures: Tensor[] = [];
     let state: LstmState | undefined;
     for (let t = 0; t < frames; t++) {
-      const encoded = this.encode(this.moved(frameOf(clip, t), reference));
+      const encoded = this.#encode(this.#moved(frameOf(clip, t), reference));
       state = this.lstm.step(encoded.quarter, state);
-      if (decodes(t)) pictures.push(cropped(this.decode(state.h, encoded, enlarged), h * scale, w * scale));
+      if (decodes(t)) pictures.push(cropped(this.#decode(state.h, encoded, enlarged), h * scale, w * scale));
       for (const features of Object.values(encoded)) scope.release(features);
     }
     return scope.keep(clipOf(pictures));
   }
 
   /** A frame on the large grid of the reference, section 3.2: (N, 1, scale·H, scale·W). */
-  private moved(frame: Tensor, reference: Tensor): Tensor {
+  #moved(frame: Tensor, reference: Tensor): Tensor {
     using scope = frame.engine.scope();
     return scope.keep(splat(frame, this.flow.forward(frame, reference), { scale: this.config.scale }));
   }
 
-  private encode(x: Tensor): Encoded {
+  #encode(x: Tensor): Encoded {
     using scope = x.engine.scope();
     const full = scope.keep(this.enc1.fused(x, { negative_slope: 0 }));
     const half = scope.keep(this.enc2_1.fused(halve(this.enc2, full), { negative_slope: 0 }));
     return { full, half, quarter: scope.keep(halve(this.enc3, half)) };
   }
 
-  private decode(hidden: Tensor, { full, half }: Encoded, enlarged: Tensor): Tensor {
+  #decode(hidden: Tensor, { full, half }: Encoded, enlarged: Tensor): Tensor {
     using scope = hidden.engine.scope();
     const quarter = this.enc3_1.fused(hidden, { negative_slope: 0 });
     const deep = this.dec1_1.fused(add(relu(this.dec1.forward(quarter)), half), { negative_slope: 0 });

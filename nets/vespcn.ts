@@ -2,8 +2,8 @@
 // and Motion Compensation", CVPR 2017, on luminance: nine layers with early fusion of three frames, 9L-E3.
 //
 // `version: 'pfnl'` is what the public code of PFNL trains under this name: eleven layers with PReLU, the first of 5x5, an
-// enlargement in two steps, the middle frame's bicubic enlargement added, and neighbours that are moved (splat) instead of
-// gathered. Its shuffles have TensorFlow's order of channels, ours PyTorch's; trained weights of it are not public.
+// enlargement in two steps, the middle frame's bicubic enlargement added, and frames, the middle one too, that are moved (splat)
+// instead of gathered. Its shuffles have TensorFlow's order of channels, ours PyTorch's; trained weights of it are not public.
 import { Conv2d, PReLU } from '../engine/nn/layers.ts';
 import type { Build } from '../engine/nn/module.ts';
 import { pixel_shuffle } from '../engine/ops/pixel_shuffle.ts';
@@ -46,7 +46,7 @@ export const pfnlVersion: Partial<VespcnConfig> = { version: 'pfnl', layers: 11 
 const ALIGNED_REACH = { paper: 30, pfnl: 33 };
 
 /**
- * Neighbours brought into line with the middle frame - convolutions on all three - pixel shuffle.
+ * Frames brought into line with the middle frame - convolutions on all three - pixel shuffle.
  * forward: (N, 1, 3, H, W) in 0..1 to (N, 1, 1, scale·H, scale·W).
  */
 export class Vespcn extends Net {
@@ -80,20 +80,22 @@ export class Vespcn extends Net {
 
   forward(x: Tensor): Tensor {
     using scope = x.engine.scope();
-    const [before, current, after] = [0, 1, 2].map((t) => frameOf(x, t));
-    const frames = joined([this.aligned(before, current), current, this.aligned(after, current)]);
-    const y = this.out ? this.inTwoSteps(frames, current, this.out) : this.inOneStep(frames);
+    const clip = [0, 1, 2].map((t) => frameOf(x, t));
+    const current = clip[1];
+    const frames = joined(clip.map((frame) => this.#aligned(frame, current)));
+    const y = this.out ? this.#inTwoSteps(frames, current, this.out) : this.#inOneStep(frames);
     return scope.keep(clipOf([y]));
   }
 
-  /** The neighbour as it looks where the middle frame has its pixels, section 2.2. */
-  private aligned(neighbour: Tensor, current: Tensor): Tensor {
+  /** A frame as it looks where the middle one has its pixels, section 2.2. */
+  #aligned(frame: Tensor, current: Tensor): Tensor {
     using scope = current.engine.scope();
-    if (this.config.version === 'pfnl') return scope.keep(splat(neighbour, this.flow.forward(neighbour, current)));
-    return scope.keep(warp(neighbour, this.flow.forward(current, neighbour), { padding_mode: 'border' }));
+    if (this.config.version === 'pfnl') return scope.keep(splat(frame, this.flow.forward(frame, current)));
+    if (frame === current) return frame;
+    return scope.keep(warp(frame, this.flow.forward(current, frame), { padding_mode: 'border' }));
   }
 
-  private inOneStep(frames: Tensor): Tensor {
+  #inOneStep(frames: Tensor): Tensor {
     using scope = frames.engine.scope();
     const last = this.convs.at(-1)!;
     const features = this.convs.slice(0, -1).reduce((y, conv) => {
@@ -105,7 +107,7 @@ export class Vespcn extends Net {
   }
 
   /** The slope of a layer stands in the load of the next. */
-  private inTwoSteps(frames: Tensor, current: Tensor, out: Conv2d): Tensor {
+  #inTwoSteps(frames: Tensor, current: Tensor, out: Conv2d): Tensor {
     using scope = frames.engine.scope();
     const small = this.convs.reduce((y, conv, i) => {
       const next = conv.fused(y, { slope: this.prelus[i - 1]?.weight });
