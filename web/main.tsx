@@ -90,6 +90,14 @@ function Opened({ chapter }: { chapter: Chapter }): JSX.Element {
   );
 }
 
+declare global {
+  interface Window {
+    subpixel: { labState: typeof labState };
+  }
+}
+// For the curious, in the browser's console: subpixel.labState.value.lab.engine is the engine that computes this page.
+window.subpixel = { labState };
+
 const page = document.getElementById('page')!;
 page.replaceChildren(); // the line for those who wait
 render(<Page />, page);

@@ -19,7 +19,8 @@ export function findChromium(): string | undefined {
   return undefined;
 }
 
-const flags = [
+/** Chromium with WebGPU in software. */
+export const chromiumFlags = [
   '--no-sandbox', // containers and root have no user namespaces for it
   '--enable-unsafe-webgpu', // without it, software adapters are hidden
   '--use-webgpu-adapter=swiftshader',
@@ -50,7 +51,7 @@ export async function runInChromium(entryFile: string): Promise<unknown> {
     logLevel: 'silent', // its errors are thrown
   });
   const script = bundle.outputFiles[0].text;
-  const browser = await chromium.launch({ executablePath, args: flags });
+  const browser = await chromium.launch({ executablePath, args: chromiumFlags });
   try {
     const page = await browser.newPage();
     page.on('console', (message) => console.log(`[page] ${message.text()}`));

@@ -67,7 +67,7 @@ function Degradations() {
     return { low, up, score };
   }, [square, way]);
   return (
-    <Figure id="degradations" title="Down four times, and up again by bicubic interpolation" recorded="lost.png">
+    <Figure id="degradations" title="Down four times, and up again by bicubic interpolation">
       <Choice label="Down by" value={way} of={waysDown} onChange={setWay} />
       <div class="row">
         <Picture of={square} caption="as it was" />

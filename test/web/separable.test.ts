@@ -1,0 +1,109 @@
+import { describe, expect, test } from 'vitest';
+import { conv3d } from '../../engine/ops/conv.ts';
+import { separable_conv3d } from '../../engine/ops/separable_conv3d.ts';
+import { betweenBytes, countFull, countSeparable, promise } from '../../web/chapters/separable/count.ts';
+import { Blocks, type Form } from '../../web/chapters/separable/measure.ts';
+import { median } from '../../web/lab/timing.ts';
+import { testEngine } from '../ops/engine.ts';
+import { noChromium, openChapter, PATIENCE } from './lab.ts';
+
+describe('the arithmetic of chapter "separable"', () => {
+  test.each([1, 3, 5, 7])('counts what the ops count, k = %i', (k) => {
+    const size = { k, channels: 8, frames: 5, edge: 6 };
+    const x = [1, 8, 5, 6, 6];
+    const full = { input: x, weight: [8, 8, k, k, k], bias: undefined };
+    expect(2 * countFull(size).macs).toBe(conv3d.spec.flops(full, conv3d.spec.attrs, x));
+    const pair = {
+      ...{ input: x, weight_s: [8, 8, 1, k, k], weight_t: [8, 8, k, 1, 1] },
+      ...{ bias_s: undefined, bias_t: undefined, slope: undefined, residual: undefined },
+    };
+    expect(2 * countSeparable(size).macs).toBe(separable_conv3d.spec.flops(pair, { recompute: false }, x));
+    expect(countFull(size).macs / countSeparable(size).macs).toBeCloseTo(promise(k), 12);
+  });
+
+  test('leaves out the taps that lie in the padding', () => {
+    const size = { k: 5, channels: 1, frames: 3, edge: 4 };
+    let [full, plane, line] = [0, 0, 0];
+    const taps = [-2, -1, 0, 1, 2];
+    for (let t = 0; t < 3; t++) {
+      for (let p = 0; p < 16; p++) {
+        const [y, x] = [Math.floor(p / 4), p % 4];
+        const frames = taps.filter((d) => t + d >= 0 && t + d < 3).length;
+        const rows = taps.filter((i) => y + i >= 0 && y + i < 4).length;
+        const columns = taps.filter((j) => x + j >= 0 && x + j < 4).length;
+        full += frames * rows * columns;
+        plane += rows * columns;
+        line += frames;
+      }
+    }
+    expect(countFull(size).useful).toBe(full);
+    expect(countSeparable(size).useful).toBe(plane + line);
+    expect(betweenBytes(size)).toBe(2 * 4 * 48);
+  });
+
+  test('of a single frame, nothing is gained', () => {
+    const size = { k: 3, channels: 4, frames: 1, edge: 1000 };
+    expect(countFull(size).useful / countSeparable(size).useful).toBeCloseTo(0.9, 2);
+  });
+
+  test('medians', () => {
+    expect(median([3, 1, 2])).toBe(2);
+    expect(median([4, 1, 2, 3])).toBe(2.5);
+  });
+
+  test('the pair is the same block step by step and fused; nothing is left behind', async () => {
+    const engine = await testEngine();
+    const before = engine.memory.stats().live;
+    {
+      using blocks = new Blocks(engine, { k: 3, channels: 5, frames: 3, edge: 6 });
+      using scope = engine.scope();
+      const [steps, fused, full] = await Promise.all(
+        (['steps', 'fused', 'full'] as Form[]).map((form) => blocks.forward(form).read()),
+      );
+      const most = Math.max(...steps.map((v, i) => Math.abs(v - fused[i])));
+      expect(most).toBeLessThan(1e-5);
+      expect(full).toHaveLength(steps.length);
+      expect(scope).toBeDefined();
+      for (const form of ['steps', 'fused', 'full'] as Form[]) blocks.train(form);
+    }
+    await engine.finish();
+    expect(engine.memory.stats().live).toBe(before);
+  });
+});
+
+describe.skipIf(noChromium)(
+  'chapter "separable"',
+  () => {
+    test('counts by the sliders, and measures on the device', async () => {
+      const lab = await openChapter('separable');
+      const counts = await lab.figure('counts').done();
+      const cells = (row: string) => counts.at.locator(`[data-row=${row}] td`).allTextContents();
+      expect(await cells('macs')).toEqual(['2.26 G', '1.01 G', '2.25x']);
+      expect(await cells('parameters')).toEqual(['110,656', '49,280', '2.25x']);
+      await counts.slide('Taps along each axis, k', 5);
+      expect((await cells('macs')).at(-1)).toBe('4.17x');
+      await counts.slide('Taps along each axis, k', 3);
+      await counts.slide('Frames', 1);
+      expect((await cells('useful')).at(-1)).toBe('0.90x');
+      await counts.slide('Frames', 5);
+
+      const measured = await lab.figure('measured').done();
+      const live = await lab.liveBytes();
+      expect(await measured.number('Promised by arithmetic')).toBe(2.25);
+      // What is measured is the machine's; that 27 taps take longer than 12 is not.
+      expect(await measured.number('Measured, forward and backward, fused')).toBeGreaterThan(1);
+      await measured.record('separable');
+      await lab.screenshot('separable');
+
+      await measured.slide('Channels', 8);
+      await measured.check('the plain one for all');
+      await measured.at.getByRole('button', { name: 'Measure' }).click();
+      await measured.at.getByText('8 channels, 5 frames').waitFor();
+      await measured.done();
+      expect(await measured.at.locator('.ran').textContent()).toContain('prelu, conv.direct, conv.direct');
+      expect(await lab.liveBytes()).toBe(live);
+      await lab.page.close();
+    });
+  },
+  2 * PATIENCE,
+);

@@ -1,0 +1,143 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { runFfmpeg } from '../../io/ffmpeg.ts';
+import { chapters } from '../../web/chapters/index.ts';
+import { noChromium, openChapter, PATIENCE, siteFiles } from './lab.ts';
+
+const [first] = chapters;
+const folder = mkdtempSync(join(tmpdir(), 'subpixel-lab-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe.skipIf(noChromium)(
+  'the laboratory',
+  () => {
+    test('opens at its first chapter, with a picture within seconds', async () => {
+      const start = performance.now();
+      const { page } = await openChapter(first.id);
+      await page.locator('.figure[data-state=done] canvas').first().waitFor();
+      const seconds = (performance.now() - start) / 1000;
+      console.log(`first figure after ${seconds.toFixed(1)} s, the start of the browser and of the build included`);
+      expect(await page.title()).toBe(`${first.title} · subpixel laboratory`);
+      await page.getByText(/^Computing on /).waitFor();
+      await page.reload();
+      await page.locator('.figure[data-state=done] canvas').first().waitFor();
+      const usable = await page.evaluate(() => performance.now() / 1000);
+      console.log(`usable ${usable.toFixed(2)} s after its address was asked for`);
+      expect(usable).toBeLessThan(10); // 3 s on a machine that does nothing else
+      await page.close();
+    });
+
+    test('goes from chapter to chapter by its links and by the keyboard', async () => {
+      const { page } = await openChapter(first.id);
+      for (const { id, title } of chapters) {
+        await page.getByRole('navigation').getByRole('link', { name: title }).click();
+        await page.locator(`article[data-chapter="${id}"]`).waitFor();
+        expect(await page.title()).toBe(`${title} · subpixel laboratory`);
+        expect(await page.locator('nav [aria-current=page]').textContent()).toContain(title);
+        expect(await page.locator('article h2').textContent()).toBe(title);
+      }
+      await page.goto('http://localhost/');
+      await page.keyboard.press('Tab');
+      const focused = () => page.evaluate(() => document.activeElement?.textContent);
+      expect(await focused()).toBe('To the text');
+      await page.keyboard.press('Enter');
+      expect(await page.evaluate(() => document.activeElement?.id)).toBe('chapter');
+      expect(await page.title()).toBe(`${first.title} · subpixel laboratory`);
+      const last = chapters[chapters.length - 1];
+      for (let i = 0; i < 40 && !(await focused())?.includes(last.title); i++) await page.keyboard.press('Shift+Tab');
+      await page.keyboard.press('Enter');
+      await page.locator(`article[data-chapter="${last.id}"]`).waitFor();
+      await page.close();
+    });
+
+    test('without WebGPU says what to do, and its text and recorded pictures stay', async () => {
+      const { page } = await openChapter(first.id, { webgpu: false });
+      expect(await page.getByRole('alert').textContent()).toMatch(/WebGPU.*Chrome and Edge/);
+      for (const { id } of chapters) {
+        await page.goto(`http://localhost/#${id}`);
+        await page.locator(`article[data-chapter="${id}"] .figure`).first().waitFor();
+        expect((await page.locator('article p').allTextContents()).join(' ').length).toBeGreaterThan(300);
+        for (const picture of await page.locator('.figure[data-state=none] img').all()) {
+          await picture.scrollIntoViewIfNeeded();
+          const drawn = await picture.evaluate((img: HTMLImageElement) => img.decode().then(() => img.naturalWidth));
+          expect(drawn).toBeGreaterThan(100);
+        }
+      }
+      await page.close();
+    });
+
+    test('goes on with a new device when its device is lost', async () => {
+      const { page } = await openChapter(first.id);
+      await page.waitForFunction(() => window.subpixel.labState.peek().kind === 'ready');
+      const renewed = await page.evaluate(async () => {
+        const { labState } = window.subpixel;
+        const engineNow = () => {
+          const state = labState.peek();
+          return state.kind === 'ready' ? state.lab.engine : undefined;
+        };
+        const before = engineNow();
+        before?.device.gpu.destroy();
+        const deadline = performance.now() + 20_000;
+        while ((!engineNow() || engineNow() === before) && performance.now() < deadline) {
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        const engine = engineNow();
+        if (!engine || engine === before) return undefined;
+        const x = engine.tensor([1, 1, 1, 3], [1, 2, 3]);
+        const values = [...(await x.read())];
+        x.release();
+        return values;
+      });
+      expect(renewed).toEqual([1, 2, 3]);
+      await page.close();
+    });
+
+    test.each(chapters.map(({ id }) => id))('fits a phone, light and dark: %s', async (id) => {
+      const lab = await openChapter(id, { viewport: { width: 390, height: 844 }, colorScheme: 'dark' });
+      const { page } = lab;
+      await page.locator('.figure').first().waitFor();
+      const luminance = () =>
+        page.evaluate(() => {
+          const sum = (of: string) => (of.match(/[\d.]+/g) ?? []).slice(0, 3).reduce((a, b) => a + Number(b), 0);
+          const { color, backgroundColor } = getComputedStyle(document.documentElement);
+          return { text: sum(color), page: sum(backgroundColor) };
+        });
+      const dark = await luminance();
+      expect(dark.text).toBeGreaterThan(dark.page);
+      await page.emulateMedia({ colorScheme: 'light' });
+      const light = await luminance();
+      expect(light.text).toBeLessThan(light.page);
+      const widths = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+      expect(widths[0]).toBeLessThanOrEqual(widths[1]);
+      await page.close();
+    });
+
+    test('takes a video of the reader, and says what is wrong with a file that is none', async () => {
+      const video = join(folder, 'mine.webm');
+      const source = 'testsrc=size=96x64:rate=10:duration=0.6';
+      const { code, stderr } = await runFfmpeg(['-v', 'error', '-f', 'lavfi', '-i', source, '-c:v', 'libvpx', video]);
+      expect(stderr).toBe('');
+      expect(code).toBe(0);
+      const { page } = await openChapter(first.id);
+      const chooser = page.locator('.clip');
+      const chosen = chooser.locator('input[type=file]');
+      await chosen.setInputFiles(video);
+      await chooser.getByText('Clip: mine.webm, 6 frames of 96x64').waitFor();
+      await chosen.setInputFiles({ name: 'notes.mp4', mimeType: 'video/mp4', buffer: Buffer.from('no video at all') });
+      await chooser.getByText('notes.mp4 is no MP4, MOV, WebM or Matroska file').waitFor();
+      await chooser.getByRole('button', { name: 'The drawn clip' }).click();
+      await chooser.getByText(/Clip: drawn, \d+ frames/).waitFor();
+      await page.close();
+    });
+
+    test('its code is below 1 MB', async () => {
+      const code = (await siteFiles()).filter(({ name }) => /\.(js|css|html)$/.test(name));
+      const bytes = code.reduce((sum, file) => sum + file.bytes, 0);
+      console.log(`${(bytes / 1e6).toFixed(2)} MB of code in ${code.length} files`);
+      expect(bytes).toBeLessThan(1e6);
+    });
+  },
+  PATIENCE,
+);
