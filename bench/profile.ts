@@ -1,7 +1,8 @@
 import type { KernelTime } from '../engine/commands.ts';
 import type { Engine } from '../engine/engine.ts';
 import { LimitError, SubpixelError } from '../engine/errors.ts';
-import { Module, Noise } from '../engine/nn/module.ts';
+import { type Module, Noise } from '../engine/nn/module.ts';
+import { nameLayers } from '../engine/nn/name-layers.ts';
 import { Random } from '../engine/random.ts';
 import { type Shape, size, type Tensor } from '../engine/tensor.ts';
 import { nets } from '../nets/index.ts';
@@ -268,38 +269,6 @@ async function profile(engine: Engine, log: MemoryLog, roof: Roof, tell: Tell, s
 const total = (times: readonly KernelTime[]): number => times.reduce((sum, { us }) => sum + us, 0);
 
 export const phaseOf = ({ phase }: { readonly phase: string }): Phase => (phase || 'transfer') as Phase;
-
-/** From here on every module of a network says its path while one of its methods works: forward, or others such as fused. */
-function nameLayers(engine: Engine, net: Module): void {
-  for (const [path, module] of net.namedModules()) {
-    for (const [name, method] of methodsOf(module)) {
-      const named = (...inputs: unknown[]) => {
-        const outer = engine.at.layer;
-        engine.at.layer = path;
-        try {
-          return method.apply(module, inputs);
-        } finally {
-          engine.at.layer = outer;
-        }
-      };
-      Object.defineProperty(module, name, { value: named });
-    }
-  }
-}
-
-type Method = (...inputs: unknown[]) => unknown;
-
-/** What a module's own classes define, without what every module has. */
-function methodsOf(module: Module): Map<string, Method> {
-  const methods = new Map<string, Method>();
-  for (let type = Object.getPrototypeOf(module); type !== Module.prototype; type = Object.getPrototypeOf(type)) {
-    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(type))) {
-      if (typeof value === 'function' && name !== 'constructor' && !methods.has(name))
-        methods.set(name, value as Method);
-    }
-  }
-  return methods;
-}
 
 /** Everything that one name did in one phase, slowest first. */
 export function profileRows({ times, roof }: Pick<Profile, 'times' | 'roof'>, by: Grouping = 'kernel'): ProfileRow[] {

@@ -1,62 +1,25 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { FormatError, ShapeError, shapeText } from '../engine/errors.ts';
-import type { HostTensor } from '../engine/nn/module.ts';
+import {
+  decodeArray,
+  type Header,
+  headerLength,
+  parseHeader,
+  type StoredTensor,
+  type TensorData,
+  type TensorFile,
+} from '../engine/nn/safetensors.ts';
 import { writeFileAtomic } from './atomic.ts';
-import { parseForeign } from './json.ts';
 
-export type TensorData =
-  | Float64Array
-  | Float32Array
-  | BigInt64Array
-  | BigUint64Array
-  | Int32Array
-  | Uint32Array
-  | Int16Array
-  | Uint16Array
-  | Int8Array
-  | Uint8Array;
+export {
+  decodeArray,
+  decodeSafetensors,
+  floats,
+  type StoredTensor,
+  type TensorData,
+  type TensorFile,
+} from '../engine/nn/safetensors.ts';
 
-export interface StoredTensor {
-  /** As it stands in the file: F32, F16, BF16, F64, I64, ... */
-  readonly dtype: string;
-  readonly shape: readonly number[];
-  /** Row major. F16 and BF16 are widened to Float32Array, BOOL is bytes. */
-  readonly data: TensorData;
-}
-
-/** A tensor of a file as the engine takes it. @throws {FormatError} for integers */
-export function floats(name: string, { dtype, shape, data }: StoredTensor): HostTensor {
-  if (data instanceof Float32Array) return { shape, data };
-  if (data instanceof Float64Array) return { shape, data: Float32Array.from(data) };
-  throw new FormatError(`tensor ${name}: expected floating-point values, got ${dtype}`);
-}
-
-export interface TensorFile {
-  readonly tensors: Map<string, StoredTensor>;
-  readonly metadata: Record<string, string>;
-}
-
-type Entry = { name: string; dtype: string; shape: number[]; begin: number; end: number };
-type Header = { entries: Entry[]; metadata: Record<string, string> };
-
-// Typed arrays take the machine's byte order: little endian on everything that runs WebGPU.
-const DTYPES: Record<string, { bytes: number; read: (bytes: ArrayBuffer) => TensorData }> = {
-  F64: { bytes: 8, read: (b) => new Float64Array(b) },
-  F32: { bytes: 4, read: (b) => new Float32Array(b) },
-  F16: { bytes: 2, read: (b) => fromHalves(new Uint16Array(b)) },
-  BF16: { bytes: 2, read: (b) => new Float32Array(Uint32Array.from(new Uint16Array(b), (h) => h << 16).buffer) },
-  I64: { bytes: 8, read: (b) => new BigInt64Array(b) },
-  U64: { bytes: 8, read: (b) => new BigUint64Array(b) },
-  I32: { bytes: 4, read: (b) => new Int32Array(b) },
-  U32: { bytes: 4, read: (b) => new Uint32Array(b) },
-  I16: { bytes: 2, read: (b) => new Int16Array(b) },
-  U16: { bytes: 2, read: (b) => new Uint16Array(b) },
-  I8: { bytes: 1, read: (b) => new Int8Array(b) },
-  U8: { bytes: 1, read: (b) => new Uint8Array(b) },
-  BOOL: { bytes: 1, read: (b) => new Uint8Array(b) },
-};
-/** Little-endian numbers by their dtype; those of 16 bits are widened. */
-export const decodeArray = (dtype: string, bytes: ArrayBuffer): TensorData => DTYPES[dtype].read(bytes);
 const DTYPE_OF: Record<string, string> = {
   Float64Array: 'F64',
   Float32Array: 'F32',
@@ -69,8 +32,6 @@ const DTYPE_OF: Record<string, string> = {
   Int8Array: 'I8',
   Uint8Array: 'U8',
 };
-const MAX_HEADER = 100_000_000; // as the reference implementation has it
-
 /**
  * Reads a safetensors file: u64 header length, JSON header, data. Nothing is allocated for a tensor
  * before the whole header has been checked against the file's size.
@@ -83,7 +44,7 @@ export async function readSafetensors(path: string): Promise<TensorFile> {
     const tensors = new Map<string, StoredTensor>();
     for (const { name, dtype, shape, begin, end } of entries) {
       const bytes = await readExactly(path, file, dataStart + begin, end - begin);
-      tensors.set(name, { dtype, shape, data: DTYPES[dtype].read(bytes.buffer) });
+      tensors.set(name, { dtype, shape, data: decodeArray(dtype, bytes.buffer) });
     }
     return { tensors, metadata };
   } finally {
@@ -102,19 +63,6 @@ export async function readSafetensorsHeader(
   } finally {
     await file.close();
   }
-}
-
-/** The same from memory. `name` stands in messages. */
-export function decodeSafetensors(bytes: Uint8Array, name = 'safetensors'): TensorFile {
-  const length = headerLength(name, bytes.subarray(0, 8), bytes.length);
-  const { entries, metadata } = parseHeader(name, bytes.subarray(8, 8 + length), bytes.length - 8 - length);
-  const tensors = new Map<string, StoredTensor>();
-  for (const entry of entries) {
-    const own = new Uint8Array(bytes.subarray(8 + length + entry.begin, 8 + length + entry.end)); // offsets need not be aligned
-    const { dtype, shape } = entry;
-    tensors.set(entry.name, { dtype, shape, data: DTYPES[dtype].read(own.buffer) });
-  }
-  return { tensors, metadata };
 }
 
 /** Tensors by name, their dtype taken from the array. Equal contents give equal bytes, whatever the order of insertion. */
@@ -191,84 +139,4 @@ async function readExactly(path: string, file: FileHandle, at: number, length: n
     done += bytesRead;
   }
   return bytes;
-}
-
-function headerLength(path: string, first: Uint8Array, fileSize: number): number {
-  if (fileSize < 10) {
-    throw new FormatError(`${path}: expected a safetensors file, found ${fileSize} bytes: empty or truncated`);
-  }
-  const length = new DataView(first.buffer, first.byteOffset, 8).getBigUint64(0, true);
-  if (length > BigInt(MAX_HEADER) || length > BigInt(fileSize - 8)) {
-    throw new FormatError(
-      `${path}: expected a safetensors file, but its first 8 bytes announce a header of ${length} bytes ` +
-        `in a file of ${fileSize}: another format, or truncated`,
-    );
-  }
-  return Number(length);
-}
-
-/** Checks everything that the data section's size can prove. */
-function parseHeader(path: string, bytes: Uint8Array, dataSize: number): Header {
-  const refuse = (why: string): never => {
-    throw new FormatError(`${path}: not a valid safetensors file: ${why}`);
-  };
-  if (bytes[0] !== 0x7b) refuse('the header does not start with "{"');
-  let json: Record<string, unknown>;
-  try {
-    json = parseForeign(bytes) as Record<string, unknown>;
-  } catch (error) {
-    return refuse(`the header is no JSON (${(error as Error).message})`);
-  }
-  const { __metadata__: strings, ...named } = json;
-  for (const [key, text] of Object.entries(strings ?? {})) {
-    if (typeof text !== 'string') refuse(`metadata ${key} is no string`);
-  }
-  const entries = Object.entries(named).map(([name, value]) => checkedEntry(name, value, refuse));
-  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
-  let covered = 0;
-  for (const { name, begin, end } of entries) {
-    if (begin !== covered) refuse(`tensor ${name} starts at byte ${begin} of the data, expected ${covered}`);
-    covered = end;
-  }
-  if (covered > dataSize) refuse(`its tensors need ${covered} bytes of data, the file holds ${dataSize}: truncated`);
-  if (covered < dataSize) refuse(`${dataSize - covered} bytes after the last tensor belong to none`);
-  return { entries, metadata: (strings ?? {}) as Record<string, string> };
-}
-
-function checkedEntry(name: string, value: unknown, refuse: (why: string) => never): Entry {
-  const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>;
-  if (typeof dtype !== 'string' || !Object.hasOwn(DTYPES, dtype)) refuse(`tensor ${name} has dtype ${dtype}`);
-  if (!isCounts(shape)) return refuse(`tensor ${name} has no shape of whole numbers`);
-  if (!isCounts(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
-    return refuse(`tensor ${name} has no data_offsets [begin, end]`);
-  }
-  const [begin, end] = offsets;
-  const bytes = shape.reduce((a, b) => a * b, DTYPES[dtype as string].bytes);
-  if (bytes !== end - begin) {
-    refuse(`tensor ${name}: ${dtype} ${shapeText(shape)} takes ${bytes} bytes, its data_offsets span ${end - begin}`);
-  }
-  return { name, dtype: dtype as string, shape, begin, end };
-}
-
-const isCounts = (value: unknown): value is number[] =>
-  Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
-
-let halves: Float32Array | undefined;
-
-/** By a table of all 65,536 of them: several times faster than taking each apart. */
-function fromHalves(bits: Uint16Array): Float32Array {
-  halves ??= Float32Array.from({ length: 2 ** 16 }, (_, half) => halfToFloat(half));
-  const values = new Float32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) values[i] = halves[bits[i]];
-  return values;
-}
-
-/** IEEE 754 binary16. */
-function halfToFloat(half: number): number {
-  const sign = half & 0x8000 ? -1 : 1;
-  const exponent = (half >> 10) & 31;
-  const fraction = half & 1023;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }

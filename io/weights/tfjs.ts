@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 import { shapeText } from '../../engine/errors.ts';
-import { parseForeign } from '../json.ts';
+import { parseForeign } from '../../engine/nn/foreign-json.ts';
 import { ByteFile, type Bytes, refuse } from './byte-file.ts';
 import { Budget, countOf, decodeFloat32, type FileTensor, ITEM_BYTES, isShape } from './numbers.ts';
 
