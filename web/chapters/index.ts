@@ -18,4 +18,11 @@ export const chapters: readonly Chapter[] = [
     minutes: 6,
     load: () => import('./lost.tsx'),
   },
+  {
+    id: 'separable',
+    title: 'Separable in space and time',
+    promise: 'Why a block of two small convolutions is cheaper than one large one, and by how much on your device.',
+    minutes: 8,
+    load: () => import('./separable.tsx'),
+  },
 ];

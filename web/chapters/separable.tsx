@@ -1,0 +1,257 @@
+import { useMemo, useState } from 'preact/hooks';
+import separableSource from '../../engine/ops/separable_conv3d.ts?raw';
+import { lastOf, useLab } from '../lab/hooks.ts';
+import { Plot } from '../lab/plot.tsx';
+import { Source } from '../lab/source.tsx';
+import { clockOf } from '../lab/timing.ts';
+import { Choice, Figure, Slider, tex, Value, Values } from '../lab/ui.tsx';
+import { betweenBytes, type Count, countFull, countSeparable, promise, type Size } from './separable/count.ts';
+import {
+  FORMS,
+  type Form,
+  fittingEdge,
+  KERNELS,
+  type Kernels,
+  type Measured,
+  measureBlocks,
+} from './separable/measure.ts';
+import { Taps } from './separable/taps.tsx';
+import './separable/separable.css';
+
+const EDGE = 64;
+
+export default function Separable() {
+  return (
+    <>
+      <p>
+        A network for video wants to see neighbouring frames as well as neighbouring pixels, so its windows have three
+        sizes: frames, rows, columns. A window of 3×3×3 has 27 taps, and each tap costs one multiplication and one
+        addition, a <b>multiply-add</b>, for every pair of an input and an output channel, at every pixel of every
+        frame.
+      </p>
+      <p>
+        The <b>separable</b> block looks at the same 27 pixels in two steps: first at the 9 in its own frame, then at
+        the 3 results in neighbouring frames. Nine and three are twelve, and 27 / 12 = 2.25. That is the whole idea.
+        Count it first:
+      </p>
+      <Counts />
+      <p>
+        With {tex`C`} channels in and out, one position costs {tex`k^3 C^2`} multiply-adds in full and{' '}
+        {tex`(k^2 + k)\,C^2`} apart, so
+      </p>
+      <p class="block">{tex`\displaystyle\text{promise} = \frac{k^3 C^2}{(k^2 + k)\,C^2} = \frac{k^2}{k + 1}, \qquad k = 3:\; \frac{9}{4} = 2.25.`}</p>
+      <p>
+        Channels and frames cancel; only {tex`k`} decides. The parameters shrink by the same factor. What is given up:
+        the pair can only make windows that are sums of a pattern in the plane times a pattern in time, with at most{' '}
+        {tex`C`} such patterns to mix from. FSTRN's authors found that enough.
+      </p>
+      <p>
+        Arithmetic is a promise, not a time. Now measure: a residual block{' '}
+        {tex`y = x + \mathrm{conv}(\mathrm{PReLU}(x))`} on your own device, three ways. <i>Step by step</i> runs PReLU,
+        both convolutions and the sum one after the other. <i>Fused</i> is the op that the project's networks use: the
+        activation is applied while a convolution reads, the sum is made while it writes, and on devices whose registers
+        suit it, both convolutions are one kernel.
+      </p>
+      <Measurements />
+      <h3>Where the promise breaks</h3>
+      <p>
+        <b>Memory between the two.</b> The pair writes its middle result and reads it again, and step by step also what
+        PReLU made and what is summed. The fewer channels, the less arithmetic there is to hide that behind: set 8
+        channels, measure, and compare with 64.
+      </p>
+      <p>
+        <b>Cleverer arithmetic for one side.</b> Winograd's algorithm makes 2×2 outputs of a 3×3 window from 16 products
+        instead of 36, so 4 for each output instead of 9. That helps the 3×3 part of both blocks, but not the pair's
+        three taps in time: 3·4 products against 4 + 3, a promise of 12 / 7 = 1.71. Choose Winograd, measure, then
+        choose the plain kernel. The shaders that ran are named under the table. Both times fall with Winograd where a
+        device has arithmetic to save; the ratio falls too.
+      </p>
+      <p>
+        <b>Taps in the padding.</b> At the first and the last frame, a third of the taps in time meets zeros. A kernel
+        that skips them saves nine of 27 in full, but only one of the pair's three steps in time. With one frame alone
+        the full window is left with 9 useful taps and the pair with 10: no gain at all. The count above shows how much
+        is left for the frames you choose.
+      </p>
+      <p>
+        <b>Backward</b> there are two more convolutions of the same arithmetic for each one forward, the gradients of
+        the input and of the weights, so the promise stays 2.25. But the middle result must be kept for them, or
+        computed again.
+      </p>
+      <Source file="engine/ops/separable_conv3d.ts" text={separableSource}>
+        is the fused pair and its gradients.
+      </Source>
+    </>
+  );
+}
+
+const big = (n: number): string =>
+  n >= 1e9 ? `${(n / 1e9).toFixed(2)} G` : n >= 1e6 ? `${(n / 1e6).toFixed(2)} M` : n.toLocaleString('en');
+const times = (n: number): string => `${n.toFixed(2)}x`;
+
+function Counts() {
+  const [k, setK] = useState(3);
+  const [channels, setChannels] = useState(64);
+  const [frames, setFrames] = useState(5);
+  const size: Size = { k, channels, frames, edge: EDGE };
+  const [full, pair] = [countFull(size), countSeparable(size)];
+  const rows: readonly [string, keyof Count][] = [
+    ['Multiply-adds', 'macs'],
+    ['of these, not on zeros of the padding', 'useful'],
+    ['Parameters, with biases', 'parameters'],
+  ];
+  return (
+    <Figure id="counts" title={`The arithmetic of one layer, on ${frames} frames of ${EDGE}x${EDGE}`}>
+      <Slider label="Taps along each axis, k" value={k} min={1} max={7} step={2} onChange={setK} />
+      <Slider label="Channels, C" value={channels} min={4} max={128} step={4} onChange={setChannels} />
+      <Slider label="Frames" value={frames} min={1} max={16} onChange={setFrames} />
+      <Taps k={k} />
+      <div class="wide">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Count</th>
+              <th scope="col">full</th>
+              <th scope="col">separable</th>
+              <th scope="col">full / separable</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map(([label, key]) => (
+              <tr key={key} data-row={key}>
+                <th scope="row">{label}</th>
+                <td>{big(full[key])}</td>
+                <td>{big(pair[key])}</td>
+                <td>{times(full[key] / pair[key])}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <Values>
+        <Value name="The promise, k² / (k + 1)">{times(promise(k))}</Value>
+        <Value name="Written and read again between the two">{(betweenBytes(size) / 2 ** 20).toFixed(1)} MiB</Value>
+      </Values>
+    </Figure>
+  );
+}
+
+interface Asked {
+  readonly k: number;
+  /** As many as the device is quick for, until the reader chooses. */
+  readonly channels?: number;
+  readonly frames: number;
+  readonly kernels: Kernels;
+}
+
+function Measurements() {
+  const [asked, setAsked] = useState<Asked>({ k: 3, frames: 5, kernels: 'best' });
+  const [wanted, setWanted] = useState(asked);
+  const [all, setAll] = useState<readonly Measured[]>([]);
+  const outcome = useLab(
+    async ({ engine, software }, signal) => {
+      const channels = asked.channels ?? (software ? 16 : 64);
+      const block = { k: asked.k, channels, frames: asked.frames };
+      const edge = await fittingEdge(engine, block, software, signal);
+      const options = software ? { signal, samples: 3, sampleMs: 15 } : { signal, samples: 7 };
+      const measured = await measureBlocks(engine, { ...block, edge }, asked.kernels, options);
+      setWanted((now) => ({ ...now, channels: now.channels ?? channels }));
+      setAll((before) => [...before, measured].slice(-24));
+      return { measured, clock: clockOf(engine) };
+    },
+    [asked],
+  );
+  const change = (part: Partial<Asked>) => setWanted({ ...wanted, ...part });
+  const result = lastOf(outcome);
+  const waiting = outcome.kind === 'waiting';
+  return (
+    <Figure id="measured" title="The promise, measured on this device" recorded="separable.png" outcome={outcome}>
+      <Slider label="Taps, k" value={wanted.k} min={3} max={5} step={2} onChange={(k) => change({ k })} />
+      <Slider
+        label="Channels"
+        value={wanted.channels ?? 8}
+        min={8}
+        max={64}
+        step={8}
+        onChange={(channels) => change({ channels })}
+      />
+      <Slider label="Frames" value={wanted.frames} min={1} max={12} onChange={(frames) => change({ frames })} />
+      <Choice
+        label="Convolution kernels"
+        value={wanted.kernels}
+        of={KERNELS}
+        onChange={(kernels) => change({ kernels })}
+      />
+      <button type="button" disabled={waiting} onClick={() => setAsked({ ...wanted })}>
+        {waiting ? 'Measuring …' : 'Measure'}
+      </button>
+      {result && <Times {...result} />}
+      <Promises all={all} />
+    </Figure>
+  );
+}
+
+function Times({ measured, clock }: { readonly measured: Measured; readonly clock: string }) {
+  const { k, channels, frames, edge, rows, kernels } = measured;
+  const gain = (form: Form, key: 'forward' | 'both') => times(rows.full[key] / rows[form][key]);
+  return (
+    <>
+      <div class="wide">
+        <table>
+          <caption>
+            {k}×{k}×{k}, {channels} channels, {frames} frames of {edge}x{edge}, {KERNELS[kernels]}; medians, {clock}
+          </caption>
+          <thead>
+            <tr>
+              <th scope="col">Block</th>
+              <th scope="col">forward</th>
+              <th scope="col">faster by</th>
+              <th scope="col">and backward</th>
+              <th scope="col">faster by</th>
+            </tr>
+          </thead>
+          <tbody>
+            {(Object.keys(FORMS) as Form[]).map((form) => (
+              <tr key={form} data-form={form}>
+                <th scope="row">{FORMS[form]}</th>
+                <td>{rows[form].forward.toFixed(2)} ms</td>
+                <td>{gain(form, 'forward')}</td>
+                <td>{rows[form].both.toFixed(2)} ms</td>
+                <td>{gain(form, 'both')}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <ul class="ran">
+        {(Object.keys(FORMS) as Form[]).map((form) => (
+          <li key={form}>
+            {FORMS[form]}, forward: <code>{rows[form].ran.join(', ')}</code>
+          </li>
+        ))}
+      </ul>
+      <Values>
+        <Value name="Promised by arithmetic">{times(promise(k))}</Value>
+        <Value name="Measured, forward and backward, fused">{gain('fused', 'both')}</Value>
+      </Values>
+    </>
+  );
+}
+
+/** Every measurement so far against what arithmetic promised it, padding left out. */
+function Promises({ all }: { readonly all: readonly Measured[] }) {
+  const { x, lines } = useMemo(() => {
+    const points = all
+      .map((m) => ({ ...m, promised: countFull(m).useful / countSeparable(m).useful }))
+      .sort((a, b) => a.promised - b.promised);
+    const x = [1, ...points.map(({ promised }) => promised), 5];
+    const of = (y: (m: Measured) => number) => [null, ...points.map(y), null];
+    const lines = [
+      { label: 'as promised', y: x },
+      { label: 'step by step, forward', y: of(({ rows }) => rows.full.forward / rows.steps.forward), points: true },
+      { label: 'fused, forward', y: of(({ rows }) => rows.full.forward / rows.fused.forward), points: true },
+      { label: 'fused, forward and backward', y: of(({ rows }) => rows.full.both / rows.fused.both), points: true },
+    ];
+    return { x, lines };
+  }, [all]);
+  return <Plot x={x} lines={lines} xLabel="times less arithmetic (useful taps)" yLabel="times faster" height={260} />;
+}

@@ -1,0 +1,156 @@
+import type { Engine } from '../../../engine/engine.ts';
+import { knobs } from '../../../engine/knobs.ts';
+import { add } from '../../../engine/ops/binary.ts';
+import { conv3d } from '../../../engine/ops/conv.ts';
+import { fused_conv3d } from '../../../engine/ops/fused_conv.ts';
+import { prelu } from '../../../engine/ops/prelu.ts';
+import { separable_conv3d } from '../../../engine/ops/separable_conv3d.ts';
+import { Random } from '../../../engine/random.ts';
+import type { Shape, Tensor } from '../../../engine/tensor.ts';
+import { size as elements } from '../../../engine/tensor.ts';
+import { kernelsOf, type TimingOptions, timeTogether } from '../../lab/timing.ts';
+import type { Size } from './count.ts';
+
+/** The residual block y = x + convolution(PReLU(x)), three ways. */
+export const FORMS = {
+  full: 'full k×k×k',
+  steps: 'separable, step by step',
+  fused: 'separable, fused',
+} as const;
+export type Form = keyof typeof FORMS;
+const forms = Object.keys(FORMS) as Form[];
+
+/** Which of the engine's convolution kernels run. */
+export const KERNELS = {
+  best: "the engine's choice",
+  winograd: 'Winograd where it fits',
+  direct: 'the plain one for all',
+} as const;
+export type Kernels = keyof typeof KERNELS;
+const forced: Record<Kernels, Record<string, string>> = {
+  best: {},
+  winograd: { conv: 'winograd_tiled' },
+  direct: { conv: 'direct', conv_dw: 'direct' },
+};
+
+export interface Measured extends Size {
+  readonly kernels: Kernels;
+  readonly rows: Readonly<Record<Form, Row>>;
+}
+
+export interface Row {
+  readonly forward: number;
+  /** Forward and backward, ms. */
+  readonly both: number;
+  /** Shader files in order of dispatch, forward. */
+  readonly ran: readonly string[];
+}
+
+/** Tensors of one block in all its forms. The caller's scope owns nothing of it: dispose it. */
+export class Blocks {
+  readonly #tensors: Tensor[] = [];
+  readonly x: Tensor;
+  readonly dy: Tensor;
+  readonly #weights: Record<'full' | 'spatial' | 'temporal', Tensor>;
+  readonly #biases: readonly [Tensor, Tensor];
+  readonly #slope: Tensor;
+
+  constructor(
+    readonly engine: Engine,
+    readonly size: Size,
+  ) {
+    const { k, channels: c, frames, edge } = size;
+    const random = new Random(1);
+    const make = (shape: Shape, layout: 'image' | 'filter' = 'image') => {
+      const bound = layout === 'filter' ? (elements(shape) / c) ** -0.5 : 1;
+      const data = Float32Array.from({ length: elements(shape) }, () => bound * (2 * random.uniform() - 1));
+      const tensor = engine.parameter(shape, data, layout);
+      this.#tensors.push(tensor);
+      return tensor;
+    };
+    this.x = make([1, c, frames, edge, edge]);
+    this.dy = make([1, c, frames, edge, edge]);
+    this.#weights = {
+      full: make([c, c, k, k, k], 'filter'),
+      spatial: make([c, c, 1, k, k], 'filter'),
+      temporal: make([c, c, k, 1, 1], 'filter'),
+    };
+    this.#biases = [make([c]), make([c])];
+    this.#slope = make([c]);
+  }
+
+  /** One block's result; the innermost scope owns it. */
+  forward(form: Form): Tensor {
+    const { x } = this;
+    const { full, spatial, temporal } = this.#weights;
+    const [biasS, biasT] = this.#biases;
+    const slope = this.#slope;
+    const r = (this.size.k - 1) / 2;
+    if (form === 'full') return fused_conv3d(x, full, biasS, slope, x, { padding: r });
+    if (form === 'fused') return separable_conv3d(x, spatial, biasS, temporal, biasT, slope, x);
+    const middle = conv3d(prelu(x, slope), spatial, biasS, { padding: [0, r, r] });
+    return add(conv3d(middle, temporal, biasT, { padding: [r, 0, 0] }), x);
+  }
+
+  /** Forward, then the gradients of x and of all parameters. */
+  train(form: Form): void {
+    const { engine } = this;
+    using _scope = engine.scope();
+    using tape = engine.record();
+    tape.backward(this.forward(form), this.dy);
+    for (const tensor of this.#tensors) tensor.setGrad(undefined);
+  }
+
+  infer(form: Form): void {
+    using _scope = this.engine.scope();
+    this.forward(form);
+  }
+
+  [Symbol.dispose](): void {
+    for (const tensor of this.#tensors) tensor.release();
+  }
+}
+
+/** With the kernels asked for. */
+const choosing = (kernels: Kernels, work: () => void) => () => {
+  const before = knobs.kernel;
+  knobs.kernel = { ...before, ...forced[kernels] };
+  try {
+    work();
+  } finally {
+    knobs.kernel = before;
+  }
+};
+
+/** Times all forms, forward alone and with the gradients. */
+export async function measureBlocks(
+  engine: Engine,
+  size: Size,
+  kernels: Kernels,
+  options: TimingOptions,
+): Promise<Measured> {
+  using blocks = new Blocks(engine, size);
+  const infer = forms.map((form) => choosing(kernels, () => blocks.infer(form)));
+  const train = forms.map((form) => choosing(kernels, () => blocks.train(form)));
+  const ran = infer.map((work) => kernelsOf(engine, work));
+  const times = await timeTogether(engine, [...infer, ...train], options);
+  const row = (i: number): Row => ({ forward: times[i].ms, both: times[forms.length + i].ms, ran: ran[i] });
+  return { ...size, kernels, rows: Object.fromEntries(forms.map((form, i) => [form, row(i)])) as Record<Form, Row> };
+}
+
+/**
+ * Height and width at which the full convolution takes long enough to be timed, and not so long that anyone waits: the edge
+ * doubles while a run is shorter than that.
+ */
+export async function fittingEdge(
+  engine: Engine,
+  size: Omit<Size, 'edge'>,
+  software: boolean,
+  signal: AbortSignal,
+): Promise<number> {
+  for (let edge = software ? 12 : 64; ; edge *= 2) {
+    using blocks = new Blocks(engine, { ...size, edge });
+    const [{ ms }] = await timeTogether(engine, [() => blocks.infer('full')], { signal, samples: 1, sampleMs: 0 });
+    if (ms > (software ? 40 : 6) || edge >= (software ? 24 : 256)) return edge;
+  }
+}
