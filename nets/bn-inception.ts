@@ -4,17 +4,18 @@
 //
 // Two streams are two of these: one sees a frame, the other five flow fields. Their scores are added in the proportion 1 : 1.5.
 // The weights want frames as B, G, R in 0..255 less a mean, which differs between the public codes, and flow as x1, y1, ... y5
-// in 0..255 less 128; `normalisation` makes that of pictures in 0..1. Parameters are named as in the public PyTorch files.
+// in 0..255 less 128; `normalisation` makes that of pictures in 0..1. Other snippets, such as TSN's differences of frames (15
+// channels), have no mean that is known: they are taken as they are. Parameters are named as in the public PyTorch files.
+import type { Engine } from '../engine/engine.ts';
 import { heNormal, type Init } from '../engine/nn/init.ts';
 import { Conv2d, Dropout } from '../engine/nn/layers.ts';
 import { Linear } from '../engine/nn/linear.ts';
 import { type Build, chain, Module, type StateDict } from '../engine/nn/module.ts';
 import { BatchNorm } from '../engine/nn/norm.ts';
-import { div, sub } from '../engine/ops/binary.ts';
+import { conv2d } from '../engine/ops/conv.ts';
 import { frames_to_batch } from '../engine/ops/frames.ts';
 import { avg_pool2d, global_avg_pool, max_pool2d } from '../engine/ops/pool.ts';
 import { reshape } from '../engine/ops/reshape.ts';
-import { slice } from '../engine/ops/slice.ts';
 import { mean } from '../engine/ops/sum.ts';
 import { size, type Tensor } from '../engine/tensor.ts';
 import { joined } from './frames.ts';
@@ -22,7 +23,7 @@ import { padded } from './multiple.ts';
 import { type Adopted, between, configure, type NetEntry, oneOf, type Rule, whole } from './net.ts';
 
 export interface BnInceptionConfig {
-  /** What a snippet has: 3 (one frame, R, G, B) or 10 (five flow fields, x and y in turn). */
+  /** What a snippet has: 3 (one frame, R, G, B), 10 (five flow fields, x and y in turn), or others. */
   channels: number;
   classes: number;
   /** Channels of the first convolution, even; all others in proportion. */
@@ -30,8 +31,8 @@ export interface BnInceptionConfig {
   /** In training, before the classifier: 0.8 for RGB, 0.7 for flow. */
   dropout: number;
   /**
-   * What is done to pictures in 0..1: what the weights of the PyTorch or the Caffe code want, or nothing. A flow of zero is
-   * 128/255, one of 20 pixels 1.
+   * What is done to pictures in 0..1: what the weights of the PyTorch or the Caffe code want, or nothing, as it must be with
+   * other channels than 3 and 10. A flow of zero is 128/255, one of 20 pixels 1.
    */
   normalisation: 'pytorch' | 'caffe' | 'none';
 }
@@ -45,7 +46,22 @@ export const bnInceptionDefaults: BnInceptionConfig = {
 };
 
 /** B, G, R of 0..255, and flow. */
-const MEANS = { pytorch: [104, 117, 128], caffe: [104, 117, 123], none: [0, 0, 0], flow: [128] };
+const MEANS = { pytorch: [104, 117, 128], caffe: [104, 117, 123] };
+const FLOW_MEAN = 128;
+/** Channels of snippets whose mean is known. */
+const KNOWN: readonly number[] = [3, 10];
+
+/** 255·x - mean, frames in the order B, G, R, as filter and bias of a 1x1 convolution: one pass over memory. */
+function input(engine: Engine, channels: number, normalisation: keyof typeof MEANS): Tensor[] {
+  const means = channels === 3 ? MEANS[normalisation] : Array<number>(channels).fill(FLOW_MEAN);
+  const filter = new Float32Array(channels ** 2);
+  for (let c = 0; c < channels; c++) filter[c * channels + (channels === 3 ? 2 - c : c)] = 255;
+  const shift = means.map((mean) => -mean);
+  return engine.lasting(() => [
+    engine.tensor([channels, channels, 1, 1], filter, 'filter'),
+    engine.tensor([channels], shift),
+  ]);
+}
 
 /** Channels of a block's convolutions at width 64; no `one` and no `pool`: a block of stride 2. */
 interface Sizes {
@@ -124,8 +140,8 @@ export class BnInception extends Module {
   readonly new_fc: Linear;
   readonly #stages: Module[] = [];
   readonly #norms: BatchNorm[] = [];
-  readonly #mean: Tensor;
-  readonly #unit: Tensor;
+  /** Filter and bias of the convolution that makes of pictures in 0..1 what the weights want, if any. */
+  readonly #input: readonly Tensor[] = [];
 
   /** @throws {UsageError} when the configuration makes no network */
   constructor(build: Build, given: Partial<BnInceptionConfig> = {}) {
@@ -135,13 +151,10 @@ export class BnInception extends Module {
       classes: whole(),
       width: even,
       dropout: between(0, 0.99),
-      normalisation: oneOf('pytorch', 'caffe', 'none'),
+      normalisation: KNOWN.includes(given.channels ?? 3) ? oneOf('pytorch', 'caffe', 'none') : oneOf('none'),
     });
     const { channels, classes, width, dropout, normalisation } = this.config;
-    const constant = (values: readonly number[]) =>
-      build.engine.lasting(() => build.engine.tensor([values.length], values));
-    this.#mean = constant(MEANS[channels === 3 ? normalisation : 'flow'].map((value) => value / 255));
-    this.#unit = constant([1 / 255]);
+    if (normalisation !== 'none') this.#input = input(build.engine, channels, normalisation);
     const scaled = (n: number) => (n * width) / 64;
 
     /** A convolution and its norm, under their public names; `to` at width 64. */
@@ -201,16 +214,13 @@ export class BnInception extends Module {
   }
 
   #normalised(x: Tensor): Tensor {
-    const { normalisation, channels } = this.config;
-    if (normalisation === 'none') return x;
-    using scope = x.engine.scope();
-    const reversed = () => joined([2, 1, 0].map((c) => slice(x, { axis: 1, start: c, end: c + 1 })));
-    return scope.keep(div(sub(channels === 3 ? reversed() : x, this.#mean), this.#unit));
+    const [scale, shift] = this.#input;
+    return scale ? conv2d(x, scale, shift) : x;
   }
 
   override dispose(): void {
     super.dispose();
-    for (const constant of [this.#mean, this.#unit]) constant.release();
+    for (const constant of this.#input) constant.release();
   }
 }
 
@@ -223,7 +233,7 @@ const FIRST = 'conv1_7x7_s2.weight';
 
 /**
  * Files of tsn-pytorch (base_model., new_fc), of its model zoo (fc) and of Cadene (last_linear; some norms stored as (1, C)).
- * Neither dropout nor normalisation leave a trace in them.
+ * Neither dropout nor normalisation leave a trace in them, but that some snippets have none.
  */
 function adopt(published: StateDict): Adopted {
   const tensors: StateDict = new Map();
@@ -235,7 +245,8 @@ function adopt(published: StateDict): Adopted {
   const { width, channels, classes } = bnInceptionDefaults;
   const [ours = width, seen = channels] = tensors.get(FIRST)?.shape ?? [];
   const [told = classes] = tensors.get('new_fc.weight')?.shape ?? [];
-  return { config: { channels: seen, classes: told, width: ours }, tensors };
+  const config = { channels: seen, classes: told, width: ours };
+  return { config: KNOWN.includes(seen) ? config : { ...config, normalisation: 'none' }, tensors };
 }
 
 /**

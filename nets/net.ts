@@ -35,6 +35,8 @@ export abstract class Net extends Module {
   readonly enlarged: boolean = false;
   /** A second input: motion from the middle frame to each of the others, (N, 2, T - 1, H, W) in pixels, x right, y down. */
   readonly motion: 'coarse2fine' | 'none' = 'none';
+  /** Where it makes a picture after each frame of its window: all of them, (N, C, T, sH, sW). forward gives the last one. */
+  estimates?(x: Tensor): Tensor;
 }
 
 export type Task = 'super-resolution' | 'discriminator' | 'features' | 'recognition' | 'flow';

@@ -2,6 +2,9 @@
 // Caffe model, which the two-stream networks of Feichtenhofer et al. start from: a stage's stride stands on its first 1x1
 // convolution, the max pool has no padding and rounds up. Parameters are named as in that model.
 //
+// Values are taken as they come. The authors' weights want frames as R, G, B in 0..255, and flow as u and v in turn in 0..255
+// (20 pixels to the left or up are 0, to the right or down 255), both less the mean of each channel that is stored with them.
+//
 // `temporal`: in block b of each stage the two 1x1 convolutions look at three frames each (see st-resnet.ts).
 import { heNormal } from '../engine/nn/init.ts';
 import { Conv2d, Conv3d, Dropout } from '../engine/nn/layers.ts';
@@ -74,7 +77,7 @@ export class Bottleneck {
 }
 
 /**
- * forward: pictures (N, channels, H, W), or clips (N, channels, T, H, W) whose features are averaged, to scores (N, classes)
+ * forward: pictures (N, channels, H, W) in 0..255 less their mean, or clips (N, channels, T, H, W) whose features are averaged, to scores (N, classes)
  * before softmax; any size.
  */
 export class Resnet50 extends Module {
@@ -197,7 +200,7 @@ export const entry: NetEntry<Resnet50> = {
   usual: [[1, 3, 224, 224]],
   published: { parameters: 23_714_981, by: 'our count of the public definition, for 101 classes of RGB frames' },
   weights: 'github.com/feichtenhofer/st-resnet, for MATLAB alone',
-  verified: 'PyTorch, float64: output, every gradient and running statistics, at a 16th of the width',
+  verified: 'PyTorch, float64: output, every gradient and running statistics, at a 32nd of the width',
   create: (build, config) => new Resnet50(build, config as Partial<Resnet50Config>),
   adopt,
 };

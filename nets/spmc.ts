@@ -8,7 +8,7 @@
 import { ShapeError } from '../engine/errors.ts';
 import { ConvLstm, type LstmState } from '../engine/nn/conv-lstm.ts';
 import { Conv2d, ConvTranspose2d } from '../engine/nn/layers.ts';
-import type { Build } from '../engine/nn/module.ts';
+import { type Build, pass } from '../engine/nn/module.ts';
 import { add } from '../engine/ops/binary.ts';
 import { pad } from '../engine/ops/pad.ts';
 import { resize_tf1 } from '../engine/ops/resize_tf1.ts';
@@ -106,7 +106,7 @@ export class Spmc extends Net {
   }
 
   /** The picture after each frame, which the loss weighs from a half to one (section 3.4): (N, 1, frames, scale·H, scale·W). */
-  estimates(x: Tensor): Tensor {
+  override estimates(x: Tensor): Tensor {
     return this.#fused(x, () => true);
   }
 
@@ -132,7 +132,7 @@ export class Spmc extends Net {
   /** A frame on the large grid of the reference, section 3.2: (N, 1, scale·H, scale·W). */
   #moved(frame: Tensor, reference: Tensor): Tensor {
     using scope = frame.engine.scope();
-    return scope.keep(splat(frame, this.flow.forward(frame, reference), { scale: this.config.scale }));
+    return scope.keep(splat(frame, pass(this.flow, frame, reference), { scale: this.config.scale }));
   }
 
   #encode(x: Tensor): Encoded {

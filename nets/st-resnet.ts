@@ -40,8 +40,8 @@ export const stResnetDefaults: StResnetConfig = {
 };
 
 /**
- * forward: frames (N, 3, T, H, W) and their stacks of flow (N, motion, T, H, W) to scores (N, classes) before softmax, the
- * mean of both streams'; T at least `pool`, any H and W.
+ * forward: frames (N, 3, T, H, W) and their stacks of flow (N, motion, T, H, W), with values as Resnet50 takes them, to scores
+ * (N, classes) before softmax, the mean of both streams'; T at least `pool`, any H and W.
  */
 export class StResnet extends Module {
   readonly config: StResnetConfig;
@@ -159,7 +159,7 @@ export const entry: NetEntry<StResnet> = {
   ],
   published: { parameters: 58_624_394, by: 'our count of the public definition, for 101 classes' },
   weights: 'github.com/feichtenhofer/st-resnet, for MATLAB alone',
-  verified: 'PyTorch, float64: output, every gradient and running statistics, both fusions, at a 32nd of the width',
+  verified: 'PyTorch, float64: output and every gradient, both fusions, in evaluation, at a 64th of the width',
   create: (build, config) => new StResnet(build, config as Partial<StResnetConfig>),
   adopt,
 };

@@ -25,9 +25,9 @@ export interface VggConfig {
 const STAGES = { vgg16: [2, 2, 3, 3, 3], vgg19: [2, 2, 4, 4, 4] };
 type Kind = keyof typeof STAGES;
 
-/** The layer of iSeeBetter's loss (which does not normalise), and of ESRGAN's. */
+/** As iSeeBetter's loss has it, which does not normalise, and ESRGAN's, which does. */
 export const vggDefaults: Readonly<Record<Kind, VggConfig>> = {
-  vgg16: { width: 64, layer: 'pool5', normalisation: 'imagenet' },
+  vgg16: { width: 64, layer: 'pool5', normalisation: 'none' },
   vgg19: { width: 64, layer: 'conv5_4', normalisation: 'imagenet' },
 };
 

@@ -51,6 +51,9 @@ export function checkSamples(net: Net, { data, loss }: Pick<Recipe, 'data' | 'lo
     expect(frames === window, 'data.frames', `${window} frames`, frames);
     expect(loss.frames === 'centre', 'loss.frames', 'the middle frame alone: centre', loss.frames);
   }
+  const given = loss.estimates.length;
+  const counts = net.estimates ? `none or ${window} weights` : 'none, as it makes one picture';
+  expect(given === 0 || (net.estimates !== undefined && given === window), 'loss.estimates', counts, `${given}`);
   expect(motion === data.motion, 'data.motion', motion, data.motion);
   const factors = enlarged ? 'enlarged pictures, so factors' : 'pictures that are not enlarged: []';
   expect(enlarged === scales.length > 0, 'data.scales', factors, `[${scales}]`);

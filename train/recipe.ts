@@ -46,6 +46,8 @@ export interface Recipe {
     readonly delta: number;
     /** Which of the T frames enter. */
     readonly frames: 'all' | 'centre';
+    /** Of networks that make a picture after each frame: what each weighs, of their sum. Empty: the last one counts alone. */
+    readonly estimates: readonly number[];
   };
   readonly optimizer: {
     readonly name: 'adam' | 'sgd';
@@ -116,7 +118,7 @@ const common: Omit<Recipe, 'name' | 'net' | 'iterations'> = {
     ...{ frames: 1, intervals: [1], crop: 128, margin: 0, batch: 16, degradation: 'bicubic', rounded: false },
     ...{ scales: [], flips: true, turns: false, motion: 'none', holdOut: 0.2 },
   },
-  loss: { name: 'l1', eps: 1e-3, delta: 0.01, frames: 'all' },
+  loss: { name: 'l1', eps: 1e-3, delta: 0.01, frames: 'all', estimates: [] },
   optimizer: { name: 'adam', lr: 1e-4, beta1: 0.9, beta2: 0.999, eps: 1e-8, momentum: 0, weightDecay: 0 },
   schedule: {
     ...{ name: 'constant', warmup: 0, last: 0, period: 0, power: 1, steps: [], factor: 0.1 },
@@ -190,6 +192,7 @@ export function checkRecipe(recipe: Recipe): void {
     ['optimizer.beta2', optimizer.beta2],
   ];
   for (const [key, share] of shares) if (!(share >= 0 && share < 1)) refuse(key, 'a share in [0, 1)', share);
+  for (const n of recipe.loss.estimates) if (!(n > 0)) refuse('loss.estimates', 'weights above 0', n);
   if (!(gradients.lossScale > 0)) refuse('gradients.lossScale', 'a positive number', gradients.lossScale);
   if (!(optimizer.lr > 0)) refuse('optimizer.lr', 'a positive number', optimizer.lr);
   if (data.intervals.length === 0 || !data.intervals.every(Number.isSafeInteger)) {

@@ -3,8 +3,11 @@ import { NotFiniteError, UsageError } from '../engine/errors.ts';
 import { Ring } from '../engine/kernels/ring.ts';
 import type { Choices } from '../engine/knobs.ts';
 import { Noise, type StateDict } from '../engine/nn/module.ts';
+import { mul } from '../engine/ops/binary.ts';
 import { charbonnier_loss, huber_loss, l1_loss, mse_loss } from '../engine/ops/losses.ts';
+import { reshape } from '../engine/ops/reshape.ts';
 import { slice } from '../engine/ops/slice.ts';
+import { sum } from '../engine/ops/sum.ts';
 import { Adam } from '../engine/optim/adam.ts';
 import { clipByNorm, clipByValue, scaleGradients } from '../engine/optim/clip.ts';
 import { Ema } from '../engine/optim/ema.ts';
@@ -21,6 +24,7 @@ import { Sgd } from '../engine/optim/sgd.ts';
 import { Random, type RandomState } from '../engine/random.ts';
 import { Repeated } from '../engine/replay.ts';
 import type { Tensor } from '../engine/tensor.ts';
+import { joined } from '../nets/frames.ts';
 import { srNets } from '../nets/index.ts';
 import type { Net } from '../nets/net.ts';
 import type { Batch } from './dataset.ts';
@@ -81,13 +85,24 @@ export function buildNet(engine: Engine, recipe: Pick<Recipe, 'net' | 'seed'>, n
   return srNets[name].create({ engine, random: new Random(recipe.seed, 1), noise }, config); // stream 0 draws the crops
 }
 
-/** A recipe's loss of what the network made of a batch, but for its weight. */
-export function lossOf({ loss }: Pick<Recipe, 'loss'>, y: Tensor, target: Tensor): Tensor {
-  const { name, eps, delta, frames } = loss;
+/**
+ * A recipe's loss of what the network made of a batch, but for its weight.
+ * @param shares (T) of T estimates of one frame, which y holds then
+ */
+export function lossOf({ loss }: Pick<Recipe, 'loss'>, y: Tensor, target: Tensor, shares?: Tensor): Tensor {
   using scope = y.engine.scope();
-  const middle = Math.floor(y.shape[2] / 2);
-  const whole = frames === 'all' || y.shape[2] === 1; // some networks make the middle frame alone
-  const seen = whole ? y : slice(y, { axis: 2, start: middle, end: middle + 1 });
+  const frame = (t: number) => slice(y, { axis: 2, start: t, end: t + 1 });
+  if (shares) {
+    const losses = Array.from({ length: y.shape[2] }, (_, t) => distance(loss, frame(t), target));
+    const each = losses.map((value) => reshape(value, { shape: [1] }));
+    return scope.keep(sum(mul(joined(each, 0), shares)));
+  }
+  const whole = loss.frames === 'all' || y.shape[2] === 1; // some networks make the middle frame alone
+  return scope.keep(distance(loss, whole ? y : frame(Math.floor(y.shape[2] / 2)), target));
+}
+
+function distance({ name, eps, delta }: Recipe['loss'], seen: Tensor, target: Tensor): Tensor {
+  using scope = seen.engine.scope();
   if (name === 'l1') return scope.keep(l1_loss(seen, target));
   if (name === 'huber') return scope.keep(huber_loss(seen, target, { delta }));
   if (name === 'charbonnier') return scope.keep(charbonnier_loss(seen, target, { eps }));
@@ -98,6 +113,17 @@ export function lossOf({ loss }: Pick<Recipe, 'loss'>, y: Tensor, target: Tensor
 function lossWeight({ loss, net, data }: Recipe): number {
   if (loss.name !== 'half') return 1;
   return (Number(net.channels) * (loss.frames === 'all' ? data.frames : 1) * data.crop ** 2) / 2;
+}
+
+function sharesOf(engine: Engine, { loss: { estimates } }: Recipe): Tensor | undefined {
+  if (estimates.length === 0) return undefined;
+  const all = estimates.reduce((a, b) => a + b);
+  return engine.lasting(() =>
+    engine.tensor(
+      [estimates.length],
+      estimates.map((weight) => weight / all),
+    ),
+  );
 }
 
 /**
@@ -118,6 +144,8 @@ export class Trainer {
   /** Losses of the passes; their batches; the gradient of a pass's loss. All outlive the step, which is replayed. */
   readonly #losses: Ring;
   readonly #share: Tensor;
+  /** Of each estimate, where they all enter the loss. */
+  readonly #shares: Tensor | undefined;
   #batches: DeviceBatch[] = [];
   readonly #weight: number;
   readonly #step: Repeated<undefined>;
@@ -139,7 +167,9 @@ export class Trainer {
     this.#noise = new Noise(recipe.seed);
     this.net = buildNet(engine, recipe, this.#noise);
     checkSamples(this.net, recipe);
-    if (recipe.memory.checkpoint) this.net.checkpointBlocks();
+    if (recipe.memory.checkpoint && !this.net.checkpointBlocks()) {
+      throw new UsageError(`memory.checkpoint: ${recipe.net.name} has no blocks of several layers to compute again`);
+    }
     const { optimizer } = recipe;
     this.#optimizer = optimizer.name === 'adam' ? new Adam(this.net, optimizer) : new Sgd(this.net, optimizer);
     this.#schedule = makeSchedule(recipe);
@@ -148,6 +178,7 @@ export class Trainer {
     this.#step = new Repeated(engine, () => this.#work());
     this.#losses = new Ring(engine, Math.max(64, accumulate));
     this.#weight = lossWeight(recipe);
+    this.#shares = sharesOf(engine, recipe);
     this.#share = engine.lasting(() => engine.tensor([], [(this.#weight * lossScale) / accumulate]));
   }
 
@@ -248,6 +279,7 @@ export class Trainer {
     this.#step.dispose();
     for (const batch of this.#batches) batch.release();
     this.#share.release();
+    this.#shares?.release();
     this.#losses.dispose();
     this.#optimizer.dispose();
     this.#ema?.dispose();
@@ -285,8 +317,8 @@ export class Trainer {
     using scope = engine.scope();
     using tape = engine.record({ activations: recipe.memory.activations });
     const loss = engine.during('forward', () => {
-      const y = this.net.forward(x, ...more);
-      const loss = lossOf(recipe, y, target);
+      const y = this.#shares ? this.net.estimates!(x) : this.net.forward(x, ...more);
+      const loss = lossOf(recipe, y, target, this.#shares);
       scope.release(y); // the tape holds it for as long as gradients need it
       return loss;
     });

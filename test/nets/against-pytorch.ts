@@ -14,6 +14,9 @@ export const blankOn = (engine: Engine): Build => ({
   random: { normal: () => 0, uniform: () => 0 } as unknown as Random,
 });
 
+/** Values of 0..1 that differ from one to the next. */
+export const wave = (n: number): Float32Array => Float32Array.from({ length: n }, (_, i) => 0.5 + 0.5 * Math.sin(i));
+
 /**
  * Holds a network against what PyTorch made of the same parameters (test/fixtures/net_fixture.py): its output, the gradients
  * of its inputs and of every parameter, for a given gradient of the output, and its running statistics after a training pass.

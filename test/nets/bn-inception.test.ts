@@ -2,13 +2,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
 import { UsageError } from '../../engine/errors.ts';
 import type { HostTensor } from '../../engine/nn/module.ts';
-import type { Random } from '../../engine/random.ts';
 import { BnInception, type BnInceptionConfig, entry, forChannels } from '../../nets/bn-inception.ts';
 import { testEngine } from '../ops/engine.ts';
-import { againstPyTorch, buildOn } from './against-pytorch.ts';
-
-/** Numbers that cost nothing: where weights are only counted. */
-const cheap = { random: { uniform: () => 0.5, normal: () => 0 } as Random };
+import { againstPyTorch, blankOn, buildOn, wave } from './against-pytorch.ts';
 
 let engine: Engine;
 beforeAll(async () => {
@@ -32,7 +28,7 @@ describe('BN-Inception', () => {
   ] as [string, Partial<BnInceptionConfig>, number][])(
     '%s: has as many parameters as published',
     (name, config, count) => {
-      const net = new BnInception({ ...buildOn(engine), ...cheap }, config);
+      const net = new BnInception(blankOn(engine), config);
       expect(net.parameterCount()).toBe(count);
       if (name === 'RGB, 101 classes') expect(count).toBe(entry.published!.parameters);
       net.dispose();
@@ -64,7 +60,7 @@ describe('BN-Inception', () => {
       );
       using _scope = engine.scope();
       const pixels = 32 * 32;
-      const pictures = Float32Array.from({ length: channels * pixels }, (_, i) => 0.5 + 0.5 * Math.sin(i));
+      const pictures = wave(channels * pixels);
       const wanted = Float32Array.from({ length: channels * pixels }, (_, i) => {
         const [c, pixel] = [Math.floor(i / pixels), i % pixels];
         const source = channels === 3 ? 2 - c : c;
@@ -78,6 +74,14 @@ describe('BN-Inception', () => {
       for (const one of [net, bare]) one.dispose();
     },
   );
+
+  it('takes differences of frames as they are, and nothing else', async () => {
+    expect(() => new BnInception(blankOn(engine), { width: 2, channels: 15 })).toThrow('expected none, got pytorch');
+    const net = new BnInception(blankOn(engine), { ...small, channels: 15 });
+    const config = { width: 2, classes: 101, channels: 15, normalisation: 'none' };
+    expect(entry.adopt!(await net.stateDict()).config).toEqual(config);
+    net.dispose();
+  });
 
   it('partial batch norm: all norms but the first stay as they are', () => {
     const net = new BnInception(buildOn(engine), small).freezeNorms();

@@ -10,7 +10,7 @@ import { floats } from '../../io/safetensors.ts';
 import { readWeightFile } from '../../io/weights/read.ts';
 import { Duf, type DufConfig, duf16, duf28, entry, entry16, entry28 } from '../../nets/duf.ts';
 import { testEngine } from '../ops/engine.ts';
-import { againstPyTorch, buildOn } from './against-pytorch.ts';
+import { againstPyTorch, blankOn, buildOn } from './against-pytorch.ts';
 import { reachOf } from './reach.ts';
 
 let engine: Engine;
@@ -19,7 +19,6 @@ beforeAll(async () => {
 });
 
 const small = { layers: 14, growth: 4, width: 6, head: 8 };
-const zero = { uniform: () => 0.5, normal: () => 0 };
 
 describe('VSR-DUF', () => {
   it.each([
@@ -36,7 +35,7 @@ describe('VSR-DUF', () => {
     ['16 layers, x2', { ...duf16, scale: 2 }, 1_737_488],
     ['16 layers, x3', { ...duf16, scale: 3 }, 1_805_468],
   ] as [string, Partial<DufConfig>, number][])('%s: as many parameters as published', (_, config, count) => {
-    const net = new Duf({ ...buildOn(engine), random: zero as never }, config);
+    const net = new Duf(blankOn(engine), config);
     expect(net.parameterCount()).toBe(count);
     const reach = { 16: 8, 28: 14, 52: 26 }[net.config.layers];
     expect(net.spatialReach).toBe(reach);

@@ -28,8 +28,12 @@ describe('ESRGAN against PyTorch', () => {
     againstPyTorch(engine, name, (build) => new Esrgan(build, { ...small, ...config })),
   );
 
-  it('discriminator: output, every gradient, running statistics', () =>
-    againstPyTorch(engine, 'esrgan_discriminator', (build) => new EsrganDiscriminator(build, { width: 3, size: 32 })));
+  it.each([
+    ['esrgan_discriminator', 3],
+    ['esrgan_discriminator_eval', 2],
+  ])('%s: output, every gradient, running statistics', (name, width) =>
+    againstPyTorch(engine, name, (build) => new EsrganDiscriminator(build, { width, size: 32 })),
+  );
 });
 
 describe('ESRGAN', () => {

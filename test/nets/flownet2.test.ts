@@ -2,18 +2,15 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
 import { UsageError } from '../../engine/errors.ts';
 import { knobs } from '../../engine/knobs.ts';
-import type { Build, Module } from '../../engine/nn/module.ts';
-import type { Random } from '../../engine/random.ts';
+import type { Module } from '../../engine/nn/module.ts';
 import { entry, Flownet2 } from '../../nets/flownet2.ts';
 import { testEngine } from '../ops/engine.ts';
-import { againstPyTorch, buildOn } from './against-pytorch.ts';
+import { againstPyTorch, blankOn, buildOn, wave } from './against-pytorch.ts';
 
 let engine: Engine;
 beforeAll(async () => {
   engine = await testEngine();
 });
-/** Parameters are counted faster where nothing is drawn. */
-const blank = (): Build => ({ ...buildOn(engine), random: { uniform: () => 0 } as Random });
 const small = { width: 1, displacement: 2 };
 
 // So many widths of layers would compile for minutes in the variants that are fast on large ones.
@@ -28,7 +25,7 @@ it('FlowNet 2.0 against PyTorch: the flow and every gradient', () =>
   againstPyTorch(engine, 'flownet2', (build) => new Flownet2(build, small), 2e-4));
 
 it('has as many parameters as published, part by part', () => {
-  const net = new Flownet2(blank());
+  const net = new Flownet2(blankOn(engine));
   expect(net.parameterCount()).toBe(162_518_834);
   const parts = { flownetc: 39_175_298, flownets_1: 38_695_322, flownets_d: 45_371_666, flownetfusion: 581_226 };
   for (const [name, count] of Object.entries(parts)) {
@@ -59,8 +56,7 @@ describe('FlowNet 2.0', () => {
     const owned = engine.memory.stats().live;
     {
       using _scope = engine.scope();
-      const x = Float32Array.from({ length: 6 * n * h * w }, (_, i) => 0.5 + 0.5 * Math.sin(i));
-      const y = net.forward(engine.tensor([n, 3, 2, h, w], x));
+      const y = net.forward(engine.tensor([n, 3, 2, h, w], wave(6 * n * h * w)));
       expect(y.shape).toEqual([n, 2, h, w]);
       expect((await y.read()).every(Number.isFinite)).toBe(true);
     }
@@ -71,7 +67,7 @@ describe('FlowNet 2.0', () => {
 
   it('gradients are finite where both pictures are the same and no flow is there', async () => {
     using _scope = engine.scope();
-    const net = new Flownet2(blank(), small);
+    const net = new Flownet2(blankOn(engine), small);
     const x = engine.zeros([1, 3, 2, 8, 8]).track();
     using tape = engine.record();
     const y = net.forward(x);
@@ -91,6 +87,6 @@ describe('FlowNet 2.0', () => {
   });
 
   it.each([{ width: 0 }, { displacement: 1.5 }])('refuses %j', (config) => {
-    expect(() => new Flownet2(blank(), config)).toThrow(UsageError);
+    expect(() => new Flownet2(blankOn(engine), config)).toThrow(UsageError);
   });
 });

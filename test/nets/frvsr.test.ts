@@ -4,7 +4,7 @@ import { ShapeError, UsageError } from '../../engine/errors.ts';
 import { slice } from '../../engine/ops/slice.ts';
 import { entry, Frvsr, type FrvsrConfig } from '../../nets/frvsr.ts';
 import { testEngine } from '../ops/engine.ts';
-import { againstPyTorch, buildOn } from './against-pytorch.ts';
+import { againstPyTorch, buildOn, wave } from './against-pytorch.ts';
 
 let engine: Engine;
 beforeAll(async () => {
@@ -12,7 +12,6 @@ beforeAll(async () => {
 });
 
 const small = { width: 6, blocks: 2, flowWidth: 2, velocity: 3 };
-const wave = (n: number) => Float32Array.from({ length: n }, (_, i) => 0.5 + 0.5 * Math.sin(i));
 
 describe('FRVSR', () => {
   it.each([

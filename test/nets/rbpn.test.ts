@@ -1,11 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
 import { UsageError } from '../../engine/errors.ts';
-import type { Build } from '../../engine/nn/module.ts';
-import type { Random } from '../../engine/random.ts';
 import { entry, Rbpn, type RbpnConfig } from '../../nets/rbpn.ts';
 import { testEngine } from '../ops/engine.ts';
-import { againstPyTorch, buildOn } from './against-pytorch.ts';
+import { againstPyTorch, blankOn, buildOn, wave } from './against-pytorch.ts';
 
 let engine: Engine;
 beforeAll(async () => {
@@ -13,9 +11,6 @@ beforeAll(async () => {
 });
 
 const small = { features: 6, width: 4, blocks: 2 };
-/** Parameters are counted faster where nothing is drawn. */
-const blank = (): Build => ({ ...buildOn(engine), random: { normal: () => 0 } as Random });
-const wave = (n: number) => Float32Array.from({ length: n }, (_, i) => 0.5 + 0.5 * Math.sin(i));
 
 describe('RBPN', () => {
   it.each([
@@ -43,7 +38,7 @@ describe('RBPN', () => {
     [8, 7, 20_308_583],
     [4, 11, 12_778_855],
   ] as const)('x%i of %i frames has %i parameters', (scale, frames, count) => {
-    const net = new Rbpn(blank(), { scale, frames });
+    const net = new Rbpn(blankOn(engine), { scale, frames });
     expect(net.parameterCount()).toBe(count);
     if (scale === 4 && frames === 7) expect(count).toBe(entry.published!.parameters);
     net.dispose();

@@ -17,6 +17,7 @@ describe('RCAN against PyTorch', () => {
     ['rcan_x2', { scale: 2, groups: 2, blocks: 2 }],
     ['rcan_x3', { scale: 3 }],
     ['rcan_x4', { scale: 4, blocks: 3 }],
+    ['rcan_x8', { scale: 8, width: 4, reduction: 2 }],
   ] as [string, Partial<RcanConfig>][])('%s: output and every gradient', (name, config) =>
     againstPyTorch(engine, name, (build) => new Rcan(build, { ...small, ...config })),
   );

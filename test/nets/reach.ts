@@ -1,5 +1,7 @@
 import type { Engine } from '../../engine/engine.ts';
+import { size } from '../../engine/tensor.ts';
 import { inputShape, type Net } from '../../nets/net.ts';
+import { wave } from './against-pytorch.ts';
 
 /**
  * How far a column of the input is from a column of the result that it changes, in pixels of the input: the farthest gradient
@@ -13,11 +15,10 @@ export async function reachOf(engine: Engine, net: Net): Promise<number> {
   let farthest = 0;
   for (let column = middle; column < middle + net.grid; column++) {
     using _scope = engine.scope();
-    const values = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => 0.5 + 0.5 * Math.sin(i));
-    const x = engine.tensor(shape, values).track();
+    const x = engine.tensor(shape, wave(size(shape))).track();
     using tape = engine.record();
     const y = net.forward(x);
-    const dy = new Float32Array(y.shape.reduce((a, b) => a * b, 1));
+    const dy = new Float32Array(size(y.shape));
     for (let i = 0; i < dy.length; i++) if (Math.floor((i % (width * scale)) / scale) === column) dy[i] = 1;
     tape.backward(y, engine.tensor(y.shape, dy));
     const grad = await x.grad!.read();

@@ -2,7 +2,6 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
 import { UsageError } from '../../engine/errors.ts';
 import type { Build, StateDict } from '../../engine/nn/module.ts';
-import type { Random } from '../../engine/random.ts';
 import { size } from '../../engine/tensor.ts';
 import { Msrresnet, type MsrresnetConfig, entry as msrresnetEntry } from '../../nets/msrresnet.ts';
 import type { Net, NetEntry } from '../../nets/net.ts';
@@ -17,14 +16,12 @@ import {
   srresnetEntry,
 } from '../../nets/srgan.ts';
 import { testEngine } from '../ops/engine.ts';
-import { againstPyTorch, buildOn } from './against-pytorch.ts';
+import { againstPyTorch, blankOn, buildOn } from './against-pytorch.ts';
 
 let engine: Engine;
 beforeAll(async () => {
   engine = await testEngine();
 });
-/** Parameters are counted faster where nothing is drawn. */
-const blank = (): Build => ({ ...buildOn(engine), random: { normal: () => 0, uniform: () => 0 } as Random });
 const width = 6;
 
 describe('against PyTorch: output, every gradient, running statistics', () => {
@@ -49,6 +46,7 @@ describe('against PyTorch: output, every gradient, running statistics', () => {
   it.each([
     ['srgan_discriminator', {}],
     ['srgan_discriminator_dense', { head: 'dense', size: 32 }],
+    ['srgan_discriminator_eval', { width: 2 }],
   ] as [string, Partial<SrganDiscriminatorConfig>][])('%s', (name, config) =>
     againstPyTorch(engine, name, (build) => new SrganDiscriminator(build, { width: 3, ...config })),
   );
@@ -66,7 +64,7 @@ describe('what is published', () => {
     [5_215_425, {}, discriminatorEntry],
     [23_565_505, { head: 'dense' }, discriminatorEntry],
   ] as [number, object, NetEntry][])('%i parameters with %j', (count, config, of) => {
-    const net = of.create(blank(), { ...of.defaults, ...config });
+    const net = of.create(blankOn(engine), { ...of.defaults, ...config });
     expect(net.parameterCount()).toBe(count);
     net.dispose();
   });
@@ -76,7 +74,7 @@ describe('what is published', () => {
     [4, 79, 735_372],
     [8, 82, 883_085],
   ])('a file for x%i holds %i tensors, %i numbers', (scale, tensors, numbers) => {
-    const net = entry.create(blank(), { ...entry.defaults, scale });
+    const net = entry.create(blankOn(engine), { ...entry.defaults, scale });
     const shapes = Array.from(net.namedTensors(), ([, { shape }]) => shape);
     expect(shapes).toHaveLength(tensors);
     expect(shapes.reduce((sum, shape) => sum + size(shape), 0)).toBe(numbers);
@@ -96,7 +94,7 @@ describe('what is published', () => {
         ...norm(`${at}.bn2`),
       ];
     };
-    const net = entry.create(blank(), { ...entry.defaults });
+    const net = entry.create(blankOn(engine), { ...entry.defaults });
     expect(Array.from(net.namedTensors(), ([name]) => name)).toEqual([
       ...[...conv('block1.0'), 'block1.1.weight'],
       ...[2, 3, 4, 5, 6].flatMap(block),
@@ -167,15 +165,15 @@ describe('enlargement', () => {
 it.each([{ scale: 3 }, { blocks: -1 }, { joint: 'relu' }, { output: 'sigmoid' }, { slopes: 2 }])(
   'SRGAN refuses %j',
   (config) => {
-    expect(() => new Srgan(blank(), config as Partial<SrganConfig>)).toThrow(UsageError);
+    expect(() => new Srgan(blankOn(engine), config as Partial<SrganConfig>)).toThrow(UsageError);
   },
 );
 
 it('MSRResNet and the discriminator refuse what makes no network, and pictures of another size', () => {
-  expect(() => new Msrresnet(blank(), { scale: 8 } as object)).toThrow(UsageError);
-  expect(() => new SrganDiscriminator(blank(), { head: 'none' } as object)).toThrow(UsageError);
+  expect(() => new Msrresnet(blankOn(engine), { scale: 8 } as object)).toThrow(UsageError);
+  expect(() => new SrganDiscriminator(blankOn(engine), { head: 'none' } as object)).toThrow(UsageError);
   using _scope = engine.scope();
-  const net = new SrganDiscriminator(blank(), { width: 2, head: 'dense', size: 32 });
+  const net = new SrganDiscriminator(blankOn(engine), { width: 2, head: 'dense', size: 32 });
   expect(() => net.forward(engine.zeros([1, 3, 32, 33]))).toThrow(UsageError);
   net.dispose();
 });

@@ -1,29 +1,22 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
 import { UsageError } from '../../engine/errors.ts';
-import type { Build, StateDict } from '../../engine/nn/module.ts';
+import type { StateDict } from '../../engine/nn/module.ts';
 import { sum } from '../../engine/ops/sum.ts';
-import type { Random } from '../../engine/random.ts';
 import type { NetEntry } from '../../nets/net.ts';
 import { Vgg, vgg16Entry, vgg19Entry } from '../../nets/vgg.ts';
 import { testEngine } from '../ops/engine.ts';
-import { againstPyTorch, buildOn } from './against-pytorch.ts';
+import { againstPyTorch, blankOn, buildOn, wave } from './against-pytorch.ts';
 
 let engine: Engine;
 beforeAll(async () => {
   engine = await testEngine();
 });
-/** Parameters are counted faster where nothing is drawn. */
-const blank = (): Build => ({ ...buildOn(engine), random: { normal: () => 0 } as Random });
-const picture = (h: number, w: number) =>
-  engine.tensor(
-    [1, 3, h, w],
-    Float32Array.from({ length: 3 * h * w }, (_, i) => 0.5 + 0.5 * Math.sin(i)),
-  );
+const picture = (h: number, w: number) => engine.tensor([1, 3, h, w], wave(3 * h * w));
 
 describe('VGG against PyTorch: features and every gradient', () => {
-  it('vgg16 through pool5', () =>
-    againstPyTorch(engine, 'vgg16', (build) => new Vgg(build, 'vgg16', { width: 2, normalisation: 'none' })));
+  it('vgg16 through pool5, not normalised', () =>
+    againstPyTorch(engine, 'vgg16', (build) => new Vgg(build, 'vgg16', { width: 2 })));
   it('vgg19 through conv5_4, normalised', () =>
     againstPyTorch(engine, 'vgg19', (build) => new Vgg(build, 'vgg19', { width: 2 })));
 });
@@ -32,7 +25,7 @@ it.each([
   [14_714_688, vgg16Entry, [0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28]],
   [20_024_384, vgg19Entry, [0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34]],
 ] as [number, NetEntry, number[]][])('%i parameters, under the indices of torchvision', (count, entry, indices) => {
-  const net = entry.create(blank(), entry.defaults);
+  const net = entry.create(blankOn(engine), entry.defaults);
   expect(net.parameterCount()).toBe(count);
   const names = indices.flatMap((i) => [`features.${i}.weight`, `features.${i}.bias`]);
   expect(Array.from(net.namedTensors(), ([name]) => name)).toEqual(names);
@@ -100,10 +93,10 @@ it('a file of torchvision gives its features; the classifier goes', async () => 
 
 it('refuses layers and settings that there are not', () => {
   for (const config of [{ layer: 'conv5_4' }, { width: 0 }, { normalisation: 'mean' }] as object[]) {
-    expect(() => new Vgg(blank(), 'vgg16', config)).toThrow(UsageError);
+    expect(() => new Vgg(blankOn(engine), 'vgg16', config)).toThrow(UsageError);
   }
   using _scope = engine.scope();
-  const net = new Vgg(blank(), 'vgg16', { width: 1 });
+  const net = new Vgg(blankOn(engine), 'vgg16', { width: 1 });
   expect(() => net.taps(picture(8, 8), ['relu1_1', 'relu6_1'])).toThrow('there is no layer relu6_1');
   net.dispose();
 });

@@ -38,13 +38,24 @@ describe('recipes', () => {
       },
     ],
     ['frvsr', { data: { frames: 10, crop: 256, batch: 4, degradation: 'frvsr' }, iterations: 400_000 }],
-    ['spmc', { data: { frames: 3, crop: 400, batch: 10, degradation: 'spmc' }, gradients: { clipNorm: 3 } }],
+    [
+      'spmc',
+      {
+        data: { frames: 3, crop: 400, batch: 10, degradation: 'spmc' },
+        loss: { estimates: [0.5, 0.75, 1] },
+        schedule: { power: 0.9 },
+        gradients: { clipNorm: 3 },
+      },
+    ],
     [
       'rbpn',
       { data: { frames: 7, crop: 256, batch: 8, motion: 'coarse2fine' }, loss: { name: 'l1', frames: 'centre' } },
     ],
     ['vespcn', { data: { frames: 3, crop: 132, batch: 128 }, optimizer: { lr: 1e-4 } }],
-    ['b123t', { data: { frames: 5, crop: 120, batch: 16 }, loss: { name: 'charbonnier', eps: 1e-3 } }],
+    [
+      'b123t',
+      { data: { frames: 5, crop: 120, batch: 16 }, loss: { name: 'charbonnier', eps: 1e-3 }, schedule: { power: 1 } },
+    ],
   ])('%s has the numbers of its paper', (name, numbers) => {
     expect(recipes[name]).toMatchObject(numbers);
   });

@@ -5,7 +5,7 @@ import { encodeSafetensors } from '../../io/safetensors.ts';
 import { ClipStore, CropSampler } from '../../train/dataset.ts';
 import { runTraining } from '../../train/loop.ts';
 import { cropsOf, type Recipe } from '../../train/recipe.ts';
-import { type BatchSource, type LossRecord, Trainer, type TrainerState } from '../../train/trainer.ts';
+import { type BatchSource, type LossRecord, lossOf, Trainer, type TrainerState } from '../../train/trainer.ts';
 import { Validation } from '../../train/validation.ts';
 import { testEngine } from '../ops/engine.ts';
 import { tinyRecipe, waves } from './tiny-run.ts';
@@ -51,6 +51,14 @@ describe('what papers ask for', () => {
     expect(half.loss).toBeCloseTo((mean.loss * 5 * 16 * 16) / 2, 4);
   });
 
+  test('estimates enter the loss by their weights', async () => {
+    using _scope = engine.scope();
+    const y = engine.tensor([1, 1, 2, 1, 2], [1, 2, 5, 3]); // 1 and 2, then 5 and 3, where 2 and 2 are wanted
+    const target = engine.tensor([1, 1, 1, 1, 2], [2, 2]);
+    const loss = lossOf(tinyRecipe('loss.name=mse'), y, target, engine.tensor([2], [0.25, 0.75]));
+    expect((await loss.read())[0]).toBeCloseTo(0.25 * 0.5 + 0.75 * 5, 6);
+  });
+
   test('adjustable clipping: no step is longer than its bound, whatever the rate', async () => {
     const theta = 1e-4;
     const plain = ['optimizer.name=sgd', 'loss.name=half', `gradients.clipTheta=${theta}`, 'schedule.name=step'];
@@ -70,6 +78,8 @@ describe('what papers ask for', () => {
 
   test.each([
     ['data.scales=2,3', 'data.scales: this network wants pictures that are not enlarged: [], got [2,3]'],
+    ['loss.estimates=1,2', 'loss.estimates: this network wants none, as it makes one picture, got 2'],
+    ['loss.estimates=1,-1', 'loss.estimates: expected weights above 0, got -1'],
     ['data.motion=coarse2fine', 'data.motion: this network wants none, got coarse2fine'],
   ])('%s is refused where the network has no use for it', (setting, message) => {
     expect(() => trainerOf(tinyRecipe(setting), { next: () => undefined as never } as never)).toThrow(message);

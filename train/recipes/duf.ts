@@ -4,7 +4,8 @@ const EPOCH = 160_000 / 16; // samples over a batch
 
 /**
  * The paper's training: 144 pixels are degraded, 128 remain; frames that stand still, skip some or run backwards. The number of epochs
- * is open there.
+ * is open there. Running statistics start at 0 and 1; TensorFlow corrects them for their start (zero debias), which is left out: before
+ * some thousand steps they lag, and so does validation.
  */
 const dufOf = (name: string): Recipe =>
   recipe({
