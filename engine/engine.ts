@@ -54,6 +54,13 @@ export type Tracer = (
   y: Tensor,
 ) => void;
 
+/** A kernel that runs in the place of another, and what it binds besides. */
+export interface StandIn {
+  /** Under a name of its own: pipelines are kept by names. */
+  readonly kernel: Kernel;
+  readonly bind?: Run['bind'];
+}
+
 const MAX_MAPS = 256;
 const layoutKernel = new Kernel('layout', layoutWgsl);
 
@@ -83,6 +90,8 @@ export class Engine {
   watcher: MemoryWatcher | undefined;
   tracer: Tracer | undefined;
   readonly at: Place = { phase: '', layer: '', op: '' };
+  /** Kernels in the place of others, by the name of the file they replace: a page lets its readers rewrite a shader. */
+  readonly standIns = new Map<string, StandIn>();
 
   #scopes: Scope[] = [];
   #maps = new Map<string, DeviceMap>();
@@ -219,7 +228,11 @@ export class Engine {
   // --- kernels
 
   /** Records one dispatch of a shader's entry point. */
-  run(kernel: Kernel, entry: string, { bind, constants = {}, uniforms, threads, grid, flops = 0, label }: Run): void {
+  run(file: Kernel, entry: string, run: Run): void {
+    const { constants = {}, uniforms, threads, grid, flops = 0, label } = run;
+    const standIn = this.standIns.get(file.name);
+    const kernel = standIn?.kernel ?? file;
+    const bind = standIn?.bind ? { ...run.bind, ...standIn.bind } : run.bind;
     const names = Object.keys(bind);
     const pipeline = this.pipelines.get(kernel, entry, constants, names, uniforms !== undefined);
     const bindings = names.map((name) => {
