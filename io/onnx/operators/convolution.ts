@@ -4,7 +4,9 @@ import type { Emission, Emitter, Emitters, Operand } from './emitter.ts';
 import { leakyRelu, prelu } from './pointwise.ts';
 import { pixelShuffle } from './shuffle.ts';
 
-const list = (value: PerAxis, axes: number): number[] => perAxis('attribute', value, axes, 0, 0).slice(3 - axes);
+/** What an attribute, which its op has checked, says of each axis. */
+const list = (value: PerAxis, axes: number): number[] =>
+  perAxis('attribute', value, axes, Number.NEGATIVE_INFINITY, 0).slice(3 - axes);
 
 /** Begin of all axes, then end. */
 const both = (padding: readonly number[]): number[] => [...padding, ...padding];
