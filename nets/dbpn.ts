@@ -81,61 +81,35 @@ export class DeconvBlock extends Module {
   }
 }
 
-/** There and back: x goes through `step`, comes `back`, and what went lost on the way goes through the step `again`. */
-function project(x: Tensor, step: Module, back: Module, again: Module): Tensor {
-  using scope = x.engine.scope();
-  const first = step.forward(x);
-  const returned = back.forward(first);
-  const lost = sub(returned, x);
-  scope.release(returned);
-  const correction = again.forward(lost);
-  scope.release(lost);
-  return scope.keep(add(first, correction));
-}
-
-/** 1x1 convolution of all maps of a size that are there, down to the width of one; none where there is one alone. */
-const bottleneck = (build: Build, width: number, maps: number): ConvBlock | undefined =>
-  maps > 1 ? new ConvBlock(build, maps * width, width, [1, 1, 0]) : undefined;
-
-/** Up-projection unit, section 3.2; dense (3.3) where it takes more maps than one. (N, maps·C, H, W) to (N, C, sH, sW). */
-export class UpUnit extends Module {
+/**
+ * Up-projection unit, section 3.2: (N, maps·C, H, W) to (N, C, sH, sW); the down-projection unit is the same the other way.
+ * Dense (3.3) where it takes more maps than one: a 1x1 convolution first makes one of them.
+ */
+class Unit extends Module {
   readonly conv: ConvBlock | undefined;
-  readonly up_conv1: DeconvBlock;
-  readonly up_conv2: ConvBlock;
-  readonly up_conv3: DeconvBlock;
+  /** There, back, and there again: <way>_conv1 to 3. */
+  readonly #steps: readonly Module[];
 
-  constructor(build: Build, width: number, scale: DbpnConfig['scale'], maps = 1) {
+  constructor(build: Build, way: 'up' | 'down', width: number, scale: DbpnConfig['scale'], maps = 1) {
     super();
-    const window = windows[scale];
-    this.conv = bottleneck(build, width, maps);
-    this.up_conv1 = new DeconvBlock(build, width, width, window);
-    this.up_conv2 = new ConvBlock(build, width, width, window);
-    this.up_conv3 = new DeconvBlock(build, width, width, window);
+    const [There, Back] = way === 'up' ? [DeconvBlock, ConvBlock] : [ConvBlock, DeconvBlock];
+    this.conv = maps > 1 ? new ConvBlock(build, maps * width, width, [1, 1, 0]) : undefined;
+    this.#steps = [There, Back, There].map((Block) => new Block(build, width, width, windows[scale]));
+    for (const [i, step] of this.#steps.entries()) Object.assign(this, { [`${way}_conv${i + 1}`]: step });
   }
-  forward(x: Tensor): Tensor {
-    using scope = x.engine.scope();
-    return scope.keep(project(this.conv?.forward(x) ?? x, this.up_conv1, this.up_conv2, this.up_conv3));
-  }
-}
 
-/** Down-projection unit: as UpUnit, the other way. (N, maps·C, sH, sW) to (N, C, H, W). */
-export class DownUnit extends Module {
-  readonly conv: ConvBlock | undefined;
-  readonly down_conv1: ConvBlock;
-  readonly down_conv2: DeconvBlock;
-  readonly down_conv3: ConvBlock;
-
-  constructor(build: Build, width: number, scale: DbpnConfig['scale'], maps = 1) {
-    super();
-    const window = windows[scale];
-    this.conv = bottleneck(build, width, maps);
-    this.down_conv1 = new ConvBlock(build, width, width, window);
-    this.down_conv2 = new DeconvBlock(build, width, width, window);
-    this.down_conv3 = new ConvBlock(build, width, width, window);
-  }
-  forward(x: Tensor): Tensor {
-    using scope = x.engine.scope();
-    return scope.keep(project(this.conv?.forward(x) ?? x, this.down_conv1, this.down_conv2, this.down_conv3));
+  /** What went lost on the way there and back goes there, too, and is added. */
+  forward(maps: Tensor): Tensor {
+    using scope = maps.engine.scope();
+    const [there, back, again] = this.#steps;
+    const x = this.conv?.forward(maps) ?? maps;
+    const first = there.forward(x);
+    const returned = back.forward(first);
+    const lost = sub(returned, x);
+    scope.release(returned);
+    const correction = again.forward(lost);
+    scope.release(lost);
+    return scope.keep(add(first, correction));
   }
 }
 
@@ -158,8 +132,8 @@ export class Dbpn extends Net {
   readonly feat0: ConvBlock;
   readonly feat1: ConvBlock;
   readonly output_conv: ConvBlock;
-  readonly #ups: readonly UpUnit[];
-  readonly #downs: readonly DownUnit[];
+  readonly #ups: readonly Unit[];
+  readonly #downs: readonly Unit[];
 
   /** @throws {UsageError} when the configuration makes no network */
   constructor(build: Build, given: Partial<DbpnConfig> = {}) {
@@ -177,8 +151,8 @@ export class Dbpn extends Net {
     this.spatialReach = 1 + (stages - 1) * upAndDown + up + 1;
     this.feat0 = new ConvBlock(build, channels, features, [3, 1, 1]);
     this.feat1 = new ConvBlock(build, features, width, [1, 1, 0]);
-    this.#ups = Array.from({ length: stages }, (_, i) => new UpUnit(build, width, scale, Math.max(i, 1)));
-    this.#downs = Array.from({ length: stages - 1 }, (_, i) => new DownUnit(build, width, scale, i + 1));
+    this.#ups = Array.from({ length: stages }, (_, i) => new Unit(build, 'up', width, scale, Math.max(i, 1)));
+    this.#downs = Array.from({ length: stages - 1 }, (_, i) => new Unit(build, 'down', width, scale, i + 1));
     for (const [i, unit] of this.#ups.entries()) Object.assign(this, { [`up${i + 1}`]: unit });
     for (const [i, unit] of this.#downs.entries()) Object.assign(this, { [`down${i + 1}`]: unit });
     this.output_conv = new ConvBlock(build, stages * width, channels, [3, 1, 1], true);
@@ -205,11 +179,11 @@ export class Dbpn extends Net {
 export class DbpnS extends Module {
   readonly config: DbpnSConfig;
   readonly feat1: ConvBlock;
-  readonly up1: UpUnit;
-  readonly down1: DownUnit;
-  readonly up2: UpUnit;
-  readonly down2: DownUnit;
-  readonly up3: UpUnit;
+  readonly up1: Unit;
+  readonly down1: Unit;
+  readonly up2: Unit;
+  readonly down2: Unit;
+  readonly up3: Unit;
   readonly output: ConvBlock;
 
   /** @throws {UsageError} when the configuration makes no network */
@@ -222,11 +196,11 @@ export class DbpnS extends Module {
     });
     const { scale, features, width } = this.config;
     this.feat1 = new ConvBlock(build, features, width, [1, 1, 0]);
-    this.up1 = new UpUnit(build, width, scale);
-    this.down1 = new DownUnit(build, width, scale);
-    this.up2 = new UpUnit(build, width, scale);
-    this.down2 = new DownUnit(build, width, scale);
-    this.up3 = new UpUnit(build, width, scale);
+    this.up1 = new Unit(build, 'up', width, scale);
+    this.down1 = new Unit(build, 'down', width, scale);
+    this.up2 = new Unit(build, 'up', width, scale);
+    this.down2 = new Unit(build, 'down', width, scale);
+    this.up3 = new Unit(build, 'up', width, scale);
     this.output = new ConvBlock(build, 3 * width, width, [1, 1, 0], true);
   }
 
