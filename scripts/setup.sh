@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a fresh machine ready: packages, dist/, a WebGPU adapter and ffmpeg; with --tests also Chromium.
+# Makes a fresh machine ready: packages, dist/, the laboratory in dist-web/, a WebGPU adapter and ffmpeg; with --tests also Chromium.
 # Does only what is missing, says what it does and how long it took. A second run changes nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -28,15 +28,25 @@ packages() {
   result='installed from the lock file'
 }
 
+# current MADE SOURCE...: nothing is newer than what was made of it.
+current() { [ -f "$1" ] && [ -z "$(find "${@:2}" -newer "$1" -print -quit 2>/dev/null)" ]; }
+
 bundle() {
-  local made=dist/io/gpu.js sources='package.json scripts/build.mjs shaders engine nets train io bench cli'
-  # shellcheck disable=SC2086 # a list of files, of which some may not exist
-  if [ -f "$made" ] && [ -z "$(find $sources -newer "$made" -print -quit 2>/dev/null)" ]; then
+  if current dist/io/gpu.js package.json scripts/build.mjs shaders engine nets train io bench cli; then
     result='dist/ is current'
     return
   fi
   node scripts/build.mjs || return
   result='dist/ built'
+}
+
+laboratory() {
+  if current dist-web/index.html package.json vite.config.ts shaders engine nets train web; then
+    result='dist-web/ is current'
+    return
+  fi
+  node node_modules/vite/bin/vite.js build --logLevel warn || return
+  result='dist-web/ built'
 }
 
 adapter() {
@@ -80,6 +90,7 @@ node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)
 
 step 'packages' packages
 step 'build' bundle
+step 'laboratory' laboratory
 step 'WebGPU adapter' adapter
 step 'ffmpeg' ffmpeg_binary
 if [ "${1:-}" = --tests ]; then step 'Chromium' chromium_binary; fi

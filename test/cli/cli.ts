@@ -15,6 +15,8 @@ export interface Outcome {
 export interface Cli {
   /** A folder of this test file's own. */
   readonly folder: string;
+  /** Where it is built. */
+  readonly dist: string;
   path(name: string): string;
   /** Runs the command line to its end. */
   run(...args: string[]): Promise<Outcome>;
@@ -45,6 +47,7 @@ export function builtCli(): Cli {
     });
   return {
     folder,
+    dist,
     path: (name) => join(folder, name),
     run,
     async json(...args) {

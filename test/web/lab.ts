@@ -123,7 +123,9 @@ export async function openChapter(id: string, { webgpu = true, ...options }: Lab
   page.on('pageerror', (error) => lab.troubles.push(`thrown: ${error.stack ?? error.message}`));
   page.on('console', (message) => {
     const noAdapter = !webgpu && message.text().includes('No available adapters');
-    if (['error', 'warning'].includes(message.type()) && !noAdapter) lab.troubles.push(message.text());
+    if (['error', 'warning'].includes(message.type()) && !noAdapter) {
+      lab.troubles.push(`${message.text()} (${message.location().url})`);
+    }
   });
   page.on('requestfailed', (request) => lab.troubles.push(`${request.url()} failed`));
   // WebGPU exists only in secure contexts; localhost is one, and no server has to listen.
