@@ -2,8 +2,9 @@
 // Networks", CVPR 2017; its parts C and S are those of Dosovitskiy et al., "FlowNet", ICCV 2015.
 //
 // C finds a flow, two S in turn improve it on the second picture warped by it; beside them SD looks for small motion, and a
-// fusion net chooses between the two. Names, constants and enlargements are those of the public PyTorch code
-// (github.com/NVIDIA/flownet2-pytorch, no batch norm). Pictures are 0..1 here; biases start at zero.
+// fusion net chooses between the two. C, S and SD are also trained to do all by themselves (Flownet2Part). Names, constants and
+// enlargements are those of the public PyTorch code (github.com/NVIDIA/flownet2-pytorch, no batch norm). Pictures are 0..1
+// here; biases start at zero.
 import type { Scope } from '../engine/engine.ts';
 import { Conv2d, ConvTranspose2d } from '../engine/nn/layers.ts';
 import { type Build, Module, type StateDict } from '../engine/nn/module.ts';
@@ -226,7 +227,7 @@ export class Flownet2 extends Module {
   /** @throws {UsageError} when the configuration makes no network */
   constructor(build: Build, given: Partial<Flownet2Config> = {}) {
     super();
-    this.config = configure('flownet2', flownet2Defaults, given, { width: whole(), displacement: whole(0) });
+    this.config = checked('flownet2', given);
     const { width } = this.config;
     this.flownetc = new FlowNetC(build, this.config);
     this.flownets_1 = new Hourglass(build, planS, width);
@@ -238,11 +239,8 @@ export class Flownet2 extends Module {
 
   forward(x: Tensor): Tensor {
     using scope = x.engine.scope();
-    const [n, colours, , h, w] = x.shape;
-    const level = reshape(mean(x, { axes: [2, 3, 4] }), { shape: [n, colours, 1, 1, 1] });
-    const pair = padded(sub(x, level), MULTIPLE);
-    const [x1, x2] = [frameOf(pair, 0), frameOf(pair, 1)];
-
+    const [h, w] = x.shape.slice(3);
+    const [x1, x2] = pictures(x);
     const coarse = enlarged(this.flownetc.forward(x1, x2), 'bilinear');
     const better = enlarged(this.flownets_1.forward(this.#evidence(x1, x2, coarse)), 'bilinear');
     scope.release(coarse);
@@ -253,7 +251,7 @@ export class Flownet2 extends Module {
     const flows = [div(small, this.#scale), mul(large, this.#scale)];
     const errors = flows.map((flow) => length(sub(x1, warp(x2, flow, { padding_mode: 'border' }))));
     const choice = joined([x1, ...flows, ...flows.map(length), ...errors]);
-    for (const done of [pair, x1, x2, large, small, ...flows, ...errors]) scope.release(done);
+    for (const done of [x1, x2, large, small, ...flows, ...errors]) scope.release(done);
     return scope.keep(cropped(this.flownetfusion.forward(choice), h, w));
   }
 
@@ -270,6 +268,54 @@ export class Flownet2 extends Module {
   }
 }
 
+export type Part = 'c' | 's' | 'sd';
+
+/** One of the nets alone, on both pictures as they are. forward: as Flownet2. */
+export class Flownet2Part extends Module {
+  readonly config: Flownet2Config;
+  readonly #net: Module;
+  readonly #scale: Tensor;
+
+  /** @param given displacement: of C alone @throws {UsageError} when the configuration makes no network */
+  constructor(
+    build: Build,
+    readonly part: Part,
+    given: Partial<Flownet2Config> = {},
+  ) {
+    super();
+    this.config = checked(`flownet2-${part}`, given);
+    const plan = part === 's' ? { ...planS, inputs: 6 } : planSD;
+    this.#net = part === 'c' ? new FlowNetC(build, this.config) : new Hourglass(build, plan, this.config.width);
+    Object.assign(this, this.#net); // layers have no prefix in its files
+    this.#scale = build.engine.lasting(() => build.engine.tensor([1], [FLOW_SCALE]));
+  }
+
+  forward(x: Tensor): Tensor {
+    using scope = x.engine.scope();
+    const [h, w] = x.shape.slice(3);
+    const pair = pictures(x);
+    const flow = this.part === 'c' ? this.#net.forward(...pair) : this.#net.forward(joined(pair));
+    return scope.keep(cropped(enlarged(mul(flow, this.#scale), 'bilinear'), h, w));
+  }
+
+  override dispose(): void {
+    super.dispose();
+    this.#scale.release();
+  }
+}
+
+const checked = (name: string, given: Partial<Flownet2Config>): Flownet2Config =>
+  configure(name, flownet2Defaults, given, { width: whole(), displacement: whole(0) });
+
+/** Both pictures of pairs (N, 3, 2, H, W), less the mean of each colour over the two, and padded. */
+function pictures(x: Tensor): [first: Tensor, second: Tensor] {
+  using scope = x.engine.scope();
+  const [n, colours] = x.shape;
+  const level = reshape(mean(x, { axes: [2, 3, 4] }), { shape: [n, colours, 1, 1, 1] });
+  const pair = padded(sub(x, level), MULTIPLE);
+  return [scope.keep(frameOf(pair, 0)), scope.keep(frameOf(pair, 1))];
+}
+
 /** A flow of a quarter of the size at full size; its values stay. */
 function enlarged(flow: Tensor, mode: 'bilinear' | 'nearest'): Tensor {
   return interpolate(flow, { scale_factor: 4, mode });
@@ -283,11 +329,12 @@ function length(x: Tensor): Tensor {
   return scope.keep(sqrt(clamp(squares, { min: 1e-18 })));
 }
 
-/** Published files have our names; the settings are in their shapes. */
-function adopt(tensors: StateDict): Adopted {
-  const shape = (name: string) => tensors.get(`flownetc.${name}.0.weight`)?.shape ?? [];
+/** Published files have our names; the settings are in their shapes. @param prefix of C's names */
+function adopt(tensors: StateDict, prefix: string): Adopted {
+  const shape = (name: string) => tensors.get(`${prefix}${name}.0.weight`)?.shape ?? [];
   const [width = flownet2Defaults.width] = shape('conv1');
-  const [redirected = Number.NaN] = shape('conv_redir');
+  const [redirected] = shape('conv_redir');
+  if (redirected === undefined) return { config: { width }, tensors };
   const [, inputs = Number.NaN] = shape('conv3_1');
   const reach = (Math.sqrt(inputs - redirected) - 1) / 2;
   return { config: { width, displacement: STEP * reach || flownet2Defaults.displacement }, tensors };
@@ -305,5 +352,24 @@ export const entry: NetEntry<Flownet2> = {
   weights: 'github.com/NVIDIA/flownet2-pytorch, FlowNet2',
   verified: 'PyTorch, float64: output and every gradient of a narrow one',
   create: (build, config) => new Flownet2(build, config as Partial<Flownet2Config>),
-  adopt,
+  adopt: (tensors) => adopt(tensors, 'flownetc.'),
 };
+
+const partEntry = (part: Part, parameters: number, by: string): NetEntry<Flownet2Part> => ({
+  title: `FlowNet2-${part.toUpperCase()}, a part of FlowNet 2.0 by itself`,
+  paper: entry.paper,
+  year: entry.year,
+  task: 'flow',
+  defaults: part === 'c' ? { ...flownet2Defaults } : { width: flownet2Defaults.width },
+  inputs: entry.inputs,
+  usual: entry.usual,
+  published: { parameters, by },
+  weights: `github.com/NVIDIA/flownet2-pytorch, FlowNet2-${part.toUpperCase()}`,
+  verified: entry.verified,
+  create: (build, config) => new Flownet2Part(build, part, config as Partial<Flownet2Config>),
+  adopt: (tensors) => adopt(tensors, ''),
+});
+
+export const entryC = partEntry('c', 39_175_298, 'the public PyTorch code');
+export const entryS = partEntry('s', 38_676_506, 'our count of the public PyTorch code (its comment says 38,676,504)');
+export const entrySD = partEntry('sd', 45_371_666, 'the public PyTorch code');

@@ -4,7 +4,7 @@ import { entry as dbpn, entryS as dbpnS } from './dbpn.ts';
 import { entry as duf, entry16 as duf16, entry28 as duf28 } from './duf.ts';
 import { entry as easyflow } from './easyflow.ts';
 import { entry as esrgan, discriminatorEntry as esrganDiscriminator } from './esrgan.ts';
-import { entry as flownet2 } from './flownet2.ts';
+import { entry as flownet2, entryC as flownet2C, entryS as flownet2S, entrySD as flownet2SD } from './flownet2.ts';
 import { entry as frvsr } from './frvsr.ts';
 import { entry as fstrn } from './fstrn.ts';
 import { entry as msrresnet } from './msrresnet.ts';
@@ -34,6 +34,9 @@ export const nets: Readonly<Record<string, NetEntry>> = {
   'esrgan-discriminator': esrganDiscriminator,
   'esrgan-slim': esrganSlim,
   flownet2,
+  'flownet2-c': flownet2C,
+  'flownet2-s': flownet2S,
+  'flownet2-sd': flownet2SD,
   frvsr,
   fstrn,
   msrresnet,

@@ -3,7 +3,7 @@ import type { Engine } from '../../engine/engine.ts';
 import { UsageError } from '../../engine/errors.ts';
 import { knobs } from '../../engine/knobs.ts';
 import type { Module } from '../../engine/nn/module.ts';
-import { entry, Flownet2 } from '../../nets/flownet2.ts';
+import { entry, entryC, entryS, entrySD, Flownet2, Flownet2Part, type Part } from '../../nets/flownet2.ts';
 import { testEngine } from '../ops/engine.ts';
 import { againstPyTorch, blankOn, buildOn, wave } from './against-pytorch.ts';
 
@@ -23,6 +23,27 @@ afterEach(() => {
 
 it('FlowNet 2.0 against PyTorch: the flow and every gradient', () =>
   againstPyTorch(engine, 'flownet2', (build) => new Flownet2(build, small), 2e-4));
+
+it.each(['c', 's', 'sd'] as Part[])('FlowNet2-%s by itself: the flow and every gradient', (part) =>
+  againstPyTorch(engine, `flownet2_${part}`, (build) => new Flownet2Part(build, part, small), 2e-4),
+);
+
+it.each([
+  ['c', entryC, { width: 2, displacement: 4 }],
+  ['s', entryS, { width: 2 }],
+  ['sd', entrySD, { width: 2 }],
+] as const)('FlowNet2-%s: parameters as published, under names without a prefix', async (_, part, config) => {
+  const full = part.create(blankOn(engine), part.defaults);
+  expect(full.parameterCount()).toBe(part.published!.parameters);
+  full.dispose();
+  const before = engine.memory.stats().live;
+  const net = part.create(blankOn(engine), config);
+  const state = await net.stateDict();
+  expect([...state.keys()]).toEqual(expect.arrayContaining(['conv1.0.weight', 'predict_flow2.bias']));
+  expect(part.adopt!(state)).toEqual({ config, tensors: state });
+  net.dispose();
+  expect(engine.memory.stats().live).toBe(before);
+});
 
 it('has as many parameters as published, part by part', () => {
   const net = new Flownet2(blankOn(engine));
