@@ -228,7 +228,9 @@ export class LabFigure {
       .nth(nth)
       .evaluate((canvas: HTMLCanvasElement) => {
         const { width, height } = canvas;
-        const { data } = canvas.getContext('2d')!.getImageData(0, 0, width, height);
+        const copy = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })!;
+        copy.drawImage(canvas, 0, 0); // reading the page's own again and again makes Chromium warn
+        const { data } = copy.getImageData(0, 0, width, height);
         return { width, height, data: [...data] };
       });
   }

@@ -25,4 +25,12 @@ export const chapters: readonly Chapter[] = [
     minutes: 8,
     load: () => import('./separable.tsx'),
   },
+  {
+    id: 'pixels',
+    title: 'Making pixels',
+    promise:
+      'Three ways to a larger picture, the holes and the checkerboards they leave, and how to begin without them.',
+    minutes: 6,
+    load: () => import('./pixels.tsx'),
+  },
 ];
