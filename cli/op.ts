@@ -22,7 +22,7 @@ export function register(program: Command): void {
     .description('run one operation on the arrays of a tensor file (safetensors, float32, PyTorch layouts)')
     .option('--list', 'list all operations with their inputs and attributes')
     .option('--in <file>', 'the inputs by name, and dy with --grad')
-    .option('--out <file>', 'gets y, and d_<input> for every input with --grad')
+    .option('--out <file>', 'gets y, inputs that the operation moves, and with --grad d_<input> for every input')
     .option('--attrs <json>', 'attributes by name', jsonObject, {})
     .option('--grad', 'also run the backward pass')
     .action(run);
@@ -124,6 +124,10 @@ async function compute(engine: Engine, op: AnyOp, given: Map<string, HostTensor>
   using tape = engine.record();
   const y = op(...inputNames(op).map((name) => inputs.get(name)), attrs);
   const results = new Map<string, HostTensor>([['y', { shape: y.shape, data: await y.read() }]]);
+  for (const name of op.spec.moves?.({ ...op.spec.attrs, ...attrs }) ?? []) {
+    const moved = inputs.get(name);
+    if (moved) results.set(name, { shape: moved.shape, data: await moved.read() });
+  }
   if (!grad) return results;
   const dy = given.get('dy')!;
   if (dy.shape.join() !== y.shape.join()) {

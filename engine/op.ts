@@ -42,6 +42,8 @@ export interface OpRule<I extends readonly string[], A extends object> {
   readonly filters?: readonly Name<I>[];
   /** Every attribute with its default. */
   readonly attrs: A;
+  /** Inputs that forward changes in place, where these attributes tell it to. */
+  moves?(attrs: A): readonly Name<I>[];
   /** The result's shape. @throws {ShapeError} for everything that the op does not support, gradients included */
   shape(inputs: Shapes<I>, attrs: A): Shape;
   /** Floating-point operations of the forward pass. */

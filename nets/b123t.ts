@@ -6,7 +6,7 @@
 // frames are moved forward (splat); the paper gives no numbers for most of them. The temporal net alone sees the frames where
 // they were. Shuffles have PyTorch's order of channels; trained weights are not public.
 import { Conv2d } from '../engine/nn/layers.ts';
-import { type Build, Module } from '../engine/nn/module.ts';
+import { type Build, Module, pass } from '../engine/nn/module.ts';
 import { add, mul } from '../engine/ops/binary.ts';
 import { concat } from '../engine/ops/concat.ts';
 import { max_pool2d } from '../engine/ops/pool.ts';
@@ -130,7 +130,7 @@ class TemporalNet extends Module {
     return through(x, [
       (y) => resize_tf1(y, { factor: this.scale }),
       ...this.convs.map((conv, i) => (y: Tensor) => conv.fused(y, i < last ? RELU : {})),
-      (y) => softmax(y, { axis: 1 }),
+      (y) => softmax(y, { dim: 1 }),
     ]);
   }
 }
@@ -169,12 +169,12 @@ export class B123t extends Net {
     using scope = x.engine.scope();
     const frames = Array.from({ length: x.shape[2] }, (_, t) => frameOf(x, t));
     const middle = (frames.length - 1) / 2;
-    const weights = this.temporal.forward(joined(frames));
+    const weights = pass(this.temporal, joined(frames));
     const moved = this.#moved(frames, frames[middle]);
     const parts = this.branches.map((branch, k) => {
       using inner = x.engine.scope();
       const seen = slice(moved, { axis: 1, start: middle - k, end: middle + k + 1 });
-      return inner.keep(mul(branch.forward(seen), slice(weights, { axis: 1, start: k, end: k + 1 })));
+      return inner.keep(mul(pass(branch, seen), slice(weights, { axis: 1, start: k, end: k + 1 })));
     });
     return scope.keep(clipOf([parts.reduce((sum, part) => add(sum, part))]));
   }
@@ -182,7 +182,7 @@ export class B123t extends Net {
   /** Every frame, the reference too, where the flow to the reference puts it: (N, T, H, W). */
   #moved(frames: readonly Tensor[], reference: Tensor): Tensor {
     using scope = reference.engine.scope();
-    return scope.keep(joined(frames.map((frame) => splat(frame, this.flow.forward(frame, reference)))));
+    return scope.keep(joined(frames.map((frame) => splat(frame, pass(this.flow, frame, reference)))));
   }
 }
 

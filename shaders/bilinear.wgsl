@@ -29,12 +29,18 @@ const C4 = (C + 3u) / 4u;
 struct Axis { first: i32, t: f32, slope: f32 }
 struct Place { plane: i32, x: Axis, y: Axis }
 
-// Position and shift are not added as floats: far from the origin that would cost digits of t.
+// Compilers take v != v for false.
+fn is_nan(v: f32) -> bool { return (bitcast<u32>(v) & 0x7fffffffu) > 0x7f800000u; }
+
+// Position and shift are not added as floats: far from the origin that would cost digits of t. Infinities are far away, and
+// what is not a number makes everything NaN that comes of it.
 fn along(at: i32, shift: f32, last: i32) -> Axis {
-  let whole = floor(shift);
-  let rest = f32(R) * (shift - whole);
+  if (is_nan(shift)) { return Axis(0, shift, shift); }
+  let finite = clamp(shift, -1e7, 1e7);
+  let whole = floor(finite);
+  let rest = f32(R) * (finite - whole);
   let more = floor(rest);
-  let first = (at + i32(clamp(whole, -1e7, 1e7))) * R + i32(more);
+  let first = (at + i32(whole)) * R + i32(more);
   let t = rest - more;
   if (BORDER && (first < 0 || (first == 0 && t == 0.0 && !EDGE))) { return Axis(0, 0.0, 0.0); }
   if (BORDER && first >= last) { return Axis(last, 0.0, 0.0); }
@@ -83,7 +89,8 @@ fn gather(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gri
   let c4 = i % C4;
   let top = mix(load(pixel(at, 0, 0), c4), load(pixel(at, 1, 0), c4), at.x.t);
   let bottom = mix(load(pixel(at, 0, 1), c4), load(pixel(at, 1, 1), c4), at.x.t);
-  out[i] = mix(top, bottom, at.y.t);
+  let there = vec4u(c4 * 4u) + vec4u(0u, 1u, 2u, 3u) < vec4u(C);   // padding stays zero where a place is NaN
+  out[i] = select(vec4f(), mix(top, bottom, at.y.t), there);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -148,6 +155,10 @@ fn scatter(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
   let i = id.x + id.y * grid.x * WORKGROUP;
   if (i >= arrayLength(&x)) { return; }
   let at = place(i32(i / C4));
+  if (is_nan(at.x.t) || is_nan(at.y.t)) {   // it could have gone anywhere: no sum is known
+    atomicMax(&largest, 0x7fc00000u);
+    return;
+  }
   let c4 = i % C4;
   let g = x[i];
   let scaled = power(scale());
@@ -184,7 +195,7 @@ fn collect(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
   var sum = vec4f();
   for (var l = 0u; l < min(4u, C - c); l++) {
     sum[l] = unit * value(pairs[i / C4 * C + c + l]);
-    if (bits >= 0x7f800000u) { sum[l] = bitcast<f32>(bits | 0x400000u); }   // x was not finite: neither is its sum
+    if (bits >= 0x7f800000u) { sum[l] = bitcast<f32>(bits | 0x400000u); }   // x or field was not finite: no sum is
   }
   out[i] = sum;
 }

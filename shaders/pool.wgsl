@@ -5,7 +5,7 @@ const WORKGROUP = 64u;
 struct Windows {
   src: vec4i,               // D, H, W of x, and its channels / 4
   dst: vec4i,               // D, H, W of y
-  kernel: vec4i, stride: vec4i, padding: vec4i,
+  kernel: vec4i, stride: vec4i, padding: vec4i, dilation: vec4i,
 }
 @group(0) @binding(0) var<uniform> g: Windows;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
@@ -29,25 +29,32 @@ fn index(p: Place, at: vec3i, size: vec3i) -> u32 {
 
 fn tap(offset: vec3i) -> f32 { return f32((offset.x * g.kernel.y + offset.y) * g.kernel.z + offset.z); }
 
-// The windows that an input position stands in, from low to high.
-fn lowest(at: vec3i) -> vec3i { return max(at + g.padding.xyz - g.kernel.xyz + g.stride.xyz, vec3i()) / g.stride.xyz; }
+// The windows that an input position stands in, from low to high; with dilation, it may fall between their taps.
+fn lowest(at: vec3i) -> vec3i {
+  let before = g.dilation.xyz * (g.kernel.xyz - 1) + 1 - g.stride.xyz;
+  return max(at + g.padding.xyz - before, vec3i()) / g.stride.xyz;
+}
 fn highest(at: vec3i) -> vec3i { return min((at + g.padding.xyz) / g.stride.xyz, g.dst.xyz - 1); }
 
 struct Largest { value: vec4f, tap: vec4f }
 
+// Compilers take v != v for false.
+fn is_nan(v: vec4f) -> vec4<bool> { return (bitcast<vec4u>(v) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u); }
+
 fn largest_of(i: u32) -> Largest {
   let p = place(i, g.dst.xyz);
   let first = p.at * g.stride.xyz - g.padding.xyz;
-  let low = max(first, vec3i());
-  let high = min(first + g.kernel.xyz, g.src.xyz);
-  var best = Largest(x[index(p, low, g.src.xyz)], vec4f(tap(low - first)));
+  let step = g.dilation.xyz;
+  let low = max((step - 1 - first) / step, vec3i());
+  let high = min((g.src.xyz - first + step - 1) / step, g.kernel.xyz);
+  var best = Largest(x[index(p, first + low * step, g.src.xyz)], vec4f(tap(low)));
   for (var d = low.x; d < high.x; d++) {
     for (var h = low.y; h < high.y; h++) {
       for (var w = low.z; w < high.z; w++) {
-        let at = vec3i(d, h, w);
-        let v = x[index(p, at, g.src.xyz)];
-        let better = (v > best.value) | (v != v);   // of equal values the first stays; NaN stays NaN
-        best = Largest(select(best.value, v, better), select(best.tap, vec4f(tap(at - first)), better));
+        let k = vec3i(d, h, w);
+        let v = x[index(p, first + k * step, g.src.xyz)];
+        let better = (v > best.value) | is_nan(v);   // of equal values the first stays; NaN stays NaN
+        best = Largest(select(best.value, v, better), select(best.tap, vec4f(tap(k)), better));
       }
     }
   }
@@ -84,8 +91,10 @@ fn largest_gradient(@builtin(global_invocation_id) id: vec3u, @builtin(num_workg
       for (var w = low.z; w <= high.z; w++) {
         let o = vec3i(d, h, w);
         let at = index(p, o, g.dst.xyz);
-        let own = vec4f(tap(p.at + g.padding.xyz - o * g.stride.xyz));
-        sum += select(vec4f(), dy[at], chosen[at] == own);
+        let offset = p.at + g.padding.xyz - o * g.stride.xyz;
+        let k = offset / g.dilation.xyz;
+        let own = all(k * g.dilation.xyz == offset);
+        sum += select(vec4f(), dy[at], (chosen[at] == vec4f(tap(k))) & vec4<bool>(own));
       }
     }
   }

@@ -68,11 +68,21 @@ export const batchNormCases: readonly OpCase[] = [
 function instanceNorm(
   name: string,
   input: number[],
-  { affine = true, eps = 1e-5, ...rest }: Rest & { affine?: boolean; eps?: number } = {},
+  {
+    affine = true,
+    running = false,
+    range = {},
+    large,
+    ...attrs
+  }: Rest & { affine?: boolean; running?: boolean; eps?: number; use_input_stats?: boolean; momentum?: number } = {},
 ): OpCase {
   const vector = [input[1]];
-  const inputs = { input, ...(affine && { weight: vector, bias: vector }) };
-  return { op: 'instance_norm', name, attrs: { eps }, inputs, ...rest };
+  const inputs = {
+    input,
+    ...(affine && { weight: vector, bias: vector }),
+    ...(running && { running_mean: vector, running_var: vector }),
+  };
+  return { op: 'instance_norm', name, attrs, inputs, range: { running_var: positive, ...range }, large };
 }
 
 export const instanceNormCases: readonly OpCase[] = [
@@ -83,5 +93,8 @@ export const instanceNormCases: readonly OpCase[] = [
   instanceNorm('large means', [2, 5, 9, 11], raised),
   instanceNorm('frames, large eps', [2, 6, 3, 4, 5], { eps: 0.1 }),
   instanceNorm('64 channels', [2, 64, 9, 8]),
+  instanceNorm('running statistics that move', [3, 5, 4, 3], { running: true, momentum: 0.3 }),
+  instanceNorm('running statistics', [2, 6, 3, 4, 5], { running: true, use_input_stats: false }),
+  instanceNorm('running statistics, one position', [2, 5, 1], { affine: false, running: true, use_input_stats: false }),
   instanceNorm('256x256, batch', [2, 5, 256, 256], large),
 ];

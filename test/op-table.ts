@@ -54,5 +54,5 @@ export const opTable: Record<string, string[]> = {
   charbonnier_loss: ['input', 'target'],
   huber_loss: ['input', 'target'],
   batch_norm: ['input', 'weight?', 'bias?', 'running_mean?', 'running_var?'],
-  instance_norm: ['input', 'weight?', 'bias?'],
+  instance_norm: ['input', 'weight?', 'bias?', 'running_mean?', 'running_var?'],
 };

@@ -28,13 +28,30 @@ const windows: [name: string, input: number[], attrs: Attrs][] = [
   ['whole picture', [2, 7, 5, 4], { kernel_size: [5, 4] }],
   ['64 channels', [1, 64, 6, 7], { kernel_size: 3, stride: 2 }],
 ];
+const dilated: [name: string, input: number[], attrs: Attrs][] = [
+  ['dilation 2', [2, 5, 7, 8], { kernel_size: 2, dilation: 2 }],
+  ['dilation 3, stride 1, padding', [1, 3, 9, 11], { kernel_size: 3, stride: 1, padding: 1, dilation: 3 }],
+  [
+    'dilation per axis, ceil',
+    [1, 6, 10, 9],
+    { kernel_size: [3, 2], stride: 2, padding: 1, dilation: [2, 3], ceil_mode: true },
+  ],
+];
 const pictures = ['max_pool2d', 'avg_pool2d'].flatMap((op) => [
   ...windows.map(([name, input, attrs]) => one(op, name, input, attrs)),
   one(op, '256x256', [1, 6, 256, 256], { kernel_size: 3, stride: 2, padding: 1 }, large),
 ]);
 
-function linear(name: string, batch: number, inputs: number, outputs: number, bias = true, rest: Rest = {}): OpCase {
-  const shapes = { input: [batch, inputs], weight: [outputs, inputs], ...(bias && { bias: [outputs] }) };
+/** @param batch one number, or the sizes of all axes before the last */
+function linear(
+  name: string,
+  batch: number | number[],
+  inputs: number,
+  outputs: number,
+  bias = true,
+  rest: Rest = {},
+): OpCase {
+  const shapes = { input: [batch, inputs].flat(), weight: [outputs, inputs], ...(bias && { bias: [outputs] }) };
   return { op: 'linear', name, inputs: shapes, ...rest };
 }
 
@@ -44,18 +61,18 @@ const low = { range: { input: { low: -300, high: -200 } } };
 
 const softmaxes: OpCase[] = [
   one('softmax', 'one element', [1, 1, 1, 1]),
-  one('softmax', 'vector', [7], { axis: 0 }),
+  one('softmax', 'vector', [7], { dim: 0 }),
   one('softmax', 'classes', [3, 101], {}, wide),
   one('softmax', 'odd channels', [2, 5, 3, 4]),
-  one('softmax', '64 channels, far below zero', [1, 64, 5, 7], { axis: 1 }, low),
-  one('softmax', '27 channels of frames', [1, 27, 3, 4, 5], { axis: -4 }),
+  one('softmax', '64 channels, far below zero', [1, 64, 5, 7], { dim: 1 }, low),
+  one('softmax', '27 channels of frames', [1, 27, 3, 4, 5], { dim: -4 }),
   one('softmax', 'more channels than a workgroup has', [2, 1030, 1, 2]),
-  one('softmax', 'batch', [5, 3, 2, 4], { axis: 0 }, wide),
-  one('softmax', 'frames', [1, 6, 5, 3, 4], { axis: 2 }),
-  one('softmax', 'rows', [2, 3, 5, 4], { axis: 2 }, low),
-  one('softmax', 'columns', [2, 8, 3, 7], { axis: -1 }),
+  one('softmax', 'batch', [5, 3, 2, 4], { dim: 0 }, wide),
+  one('softmax', 'frames', [1, 6, 5, 3, 4], { dim: 2 }),
+  one('softmax', 'rows', [2, 3, 5, 4], { dim: 2 }, low),
+  one('softmax', 'columns', [2, 8, 3, 7], { dim: -1 }),
   one('softmax', '256x256, channels', [1, 6, 256, 256], {}, large),
-  one('softmax', '256x256, rows', [1, 3, 256, 256], { axis: 2 }, large),
+  one('softmax', '256x256, rows', [1, 3, 256, 256], { dim: 2 }, large),
 ];
 
 const sums: OpCase[] = [
@@ -85,6 +102,8 @@ const crossEntropy = (name: string, shape: number[], reach: number, rest?: Rest)
 
 export const pooling: readonly OpCase[] = [
   ...pictures,
+  ...dilated.map(([name, input, attrs]) => one('max_pool2d', name, input, attrs)),
+  one('max_pool3d', 'dilation', [1, 5, 7, 6, 5], { kernel_size: 2, stride: [1, 2, 1], dilation: [3, 1, 2] }),
   one('max_pool2d', 'ties', [2, 5, 7, 6], { kernel_size: 3, stride: 2, padding: 1 }, { kinks: true, range: ties }),
   one('avg_pool2d', 'padding apart', [1, 5, 6, 7], {
     ...{ kernel_size: 3, stride: 2, padding: 1, ceil_mode: true, count_include_pad: false },
@@ -111,6 +130,9 @@ export const pooling: readonly OpCase[] = [
   linear('one sample, 64 to 10', 1, 64, 10),
   linear('batch of 67', 67, 12, 3),
   linear('one output', 5, 33, 1),
+  linear('vector', [], 7, 5),
+  linear('tokens', [2, 3], 5, 9),
+  linear('rows of pictures', [2, 5, 3], 12, 6, false),
   linear('batch of 70,000', 70_000, 3, 5, true, large),
   linear('4096 to 1024', 2, 4096, 1024, true, large),
   one('reshape', 'one element to a scalar', [1, 1], { shape: [] }),
@@ -157,6 +179,9 @@ export const refusedPooling: readonly OpCase[] = [
   ]),
   refused('max_pool3d', 'picture', [1, 3, 4, 5], { kernel_size: 2 }),
   refused('max_pool3d', 'more taps than are counted', [1, 3, 20, 20, 20], { kernel_size: 20 }),
+  refused('max_pool2d', 'dilation 0', [1, 3, 4, 5], { kernel_size: 2, dilation: 0 }),
+  refused('max_pool2d', 'dilation beyond the input', [1, 3, 4, 5], { kernel_size: 3, dilation: 2 }),
+  refused('max_pool2d', 'taps in the padding alone', [1, 3, 2, 2], { kernel_size: 2, padding: 1, dilation: 3 }),
   refused('global_avg_pool', 'matrix', [3, 4]),
   { op: 'linear', name: 'sizes differ', inputs: { input: [2, 3], weight: [4, 5] } },
   { op: 'linear', name: 'picture', inputs: { input: [2, 3, 1, 1], weight: [4, 3] } },
@@ -165,7 +190,7 @@ export const refusedPooling: readonly OpCase[] = [
   refused('reshape', 'two sizes left', [2, 3, 4], { shape: [-1, -1] }),
   refused('frames_to_batch', 'pictures', [2, 3, 4, 5]),
   refused('batch_to_frames', 'no whole clips', [7, 3, 4, 5], { frames: 3 }),
-  refused('softmax', 'no such axis', [2, 3, 4], { axis: 3 }),
+  refused('softmax', 'no such axis', [2, 3, 4], { dim: 3 }),
   refused('log_sum_exp', 'an axis twice', [2, 3, 4], { axes: [0, -3] }),
   { op: 'cross_entropy', name: 'numbers of classes', inputs: { input: [2, 3], target: [2, 1] } },
   { op: 'cross_entropy', name: 'vector', inputs: { input: [3], target: [3] } },

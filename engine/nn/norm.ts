@@ -63,6 +63,6 @@ export class InstanceNorm extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    return instance_norm(x, this.weight, this.bias, { eps: this.#eps });
+    return instance_norm(x, this.weight, this.bias, undefined, undefined, { eps: this.#eps });
   }
 }

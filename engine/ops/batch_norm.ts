@@ -1,9 +1,32 @@
+import type { Engine } from '../engine.ts';
 import { ShapeError, shapeText } from '../errors.ts';
 import { expand } from '../kernels/broadcast.ts';
 import { type Affine, Norm, type Statistics } from '../kernels/norm.ts';
-import { reshaped } from '../kernels/reshape.ts';
 import { defineOp, expectShape, once } from '../op.ts';
 import { type Shape, size, type Tensor } from '../tensor.ts';
+
+/**
+ * What is wrong with running statistics: both or none, and both where y comes from them, `own` being false.
+ * @throws {ShapeError}
+ */
+export function checkRunning(
+  name: string,
+  { running_mean: mean, running_var: variance }: { readonly running_mean?: Shape; readonly running_var?: Shape },
+  own: boolean,
+  momentum: number,
+): void {
+  if (!mean !== !variance || !(own || mean)) {
+    const missing = mean ? 'running_var' : 'running_mean';
+    const where = name === 'batch_norm' ? 'in training' : 'with use_input_stats';
+    throw new ShapeError(`${name} ${missing}: expected both running statistics, or none ${where}, got none`);
+  }
+  if (!(momentum >= 0 && momentum <= 1)) {
+    throw new ShapeError(`${name} momentum: expected a share from 0 to 1, got ${momentum}`);
+  }
+}
+
+/** Running statistics as inputs. */
+export const RUNNING = ['running_mean', 'running_var'] as const;
 
 /** What is wrong with the axes, weight, bias or eps of a normalisation, said once for all of them. @throws {ShapeError} */
 export function checkNorm(
@@ -38,6 +61,12 @@ export function normGradients(
   };
 }
 
+/** Gradients of running statistics where y does not depend on them. */
+export function unmoved(engine: Engine, channels: number) {
+  const none = () => expand(engine, engine.one, [channels], 0);
+  return { running_mean: none, running_var: none };
+}
+
 /**
  * Batch normalisation: y = act(weight·(x - mean) / √(variance + eps) + bias), a channel at a time; act(v) = v where v > 0, else
  * negative_slope·v: 1 none, 0 the ReLU that mostly follows, in the same pass over memory.
@@ -56,20 +85,15 @@ export const batch_norm = defineOp({
   inputs: ['input', 'weight?', 'bias?', 'running_mean?', 'running_var?'],
   filters: [],
   attrs: { training: false, momentum: 0.1, eps: 1e-5, unbiased: true, negative_slope: 1 },
+  moves: ({ training }) => (training ? RUNNING : []),
   shape(inputs, { training, momentum, eps, negative_slope: leak }) {
-    const { input, running_mean: mean, running_var: variance } = inputs;
+    const { input } = inputs;
     checkNorm('batch_norm', [2, 5], inputs, eps);
-    if (!mean !== !variance || !(training || mean)) {
-      const missing = mean ? 'running_var' : 'running_mean';
-      throw new ShapeError(`batch_norm ${missing}: expected both running statistics, or none in training, got none`);
-    }
+    checkRunning('batch_norm', inputs, training, momentum);
     if (training && size(input) === input[1]) {
       throw new ShapeError(
         `batch_norm training: expected more than one value a channel, got shape ${shapeText(input)}`,
       );
-    }
-    if (!(momentum >= 0 && momentum <= 1)) {
-      throw new ShapeError(`batch_norm momentum: expected a share from 0 to 1, got ${momentum}`);
     }
     if (!(leak >= 0)) throw new ShapeError(`batch_norm negative_slope: expected 0 or more, got ${leak}`);
     return input;
@@ -98,10 +122,7 @@ export const batch_norm = defineOp({
       ? { mean: kept.mean!, variance: kept.variance! }
       : { mean: running_mean!, variance: running_var! };
     const gradients = normGradients(norm, dy, { x, weight, bias, statistics, given: !training });
-    if (!training) return gradients;
-    const channels = [shapes.input[1]];
-    const none = () => expand(engine, reshaped(statistics.mean, channels), channels, 0); // y does not depend on them
-    return { ...gradients, running_mean: none, running_var: none };
+    return training ? { ...gradients, ...unmoved(engine, shapes.input[1]) } : gradients;
   },
   flops: ({ input }) => 4 * size(input),
 });

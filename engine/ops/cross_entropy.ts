@@ -39,7 +39,7 @@ export const cross_entropy = defineOp({
     return {
       input() {
         const total = sumAxes(engine, target, classes(shape));
-        const expected = combine(engine, 'mul', softmax(x, { axis: 1 }), total, shape);
+        const expected = combine(engine, 'mul', softmax(x, { dim: 1 }), total, shape);
         return combine(engine, 'mul', combine(engine, 'sub', expected, target, shape), each, shape, 'cross_entropy.dx');
       },
       target() {

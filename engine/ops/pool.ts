@@ -25,35 +25,49 @@ export interface PoolAttrs {
 
 const attrs: PoolAttrs = { kernel_size: undefined, stride: undefined, padding: 0, ceil_mode: false };
 
+interface MaxPoolAttrs extends PoolAttrs {
+  /** Steps from one tap of a window to the next. */
+  dilation: PerAxis;
+}
+
 interface Windows {
   readonly kernel: Vec3;
   readonly stride: Vec3;
   readonly padding: Vec3;
+  readonly dilation: Vec3;
   readonly count: Vec3;
 }
 
 /** The windows that attributes describe, and how many there are along each axis. @throws {ShapeError} */
-function windowsOf(name: string, input: Shape, given: PoolAttrs, axes: 2 | 3): Windows {
+function windowsOf(name: string, input: Shape, given: PoolAttrs & Partial<MaxPoolAttrs>, axes: 2 | 3): Windows {
   expectRank(`${name} input`, input, axes + 2);
-  const { kernel_size, stride = kernel_size, padding, ceil_mode } = given;
+  const { kernel_size, stride = kernel_size, padding, dilation = 1, ceil_mode } = given;
   if (kernel_size === undefined) throw new ShapeError(`${name}: kernel_size is missing`);
   const windows = {
     kernel: perAxis(`${name} kernel_size`, kernel_size, axes, 1, 1),
     stride: perAxis(`${name} stride`, stride as PerAxis, axes, 1, 1),
     padding: perAxis(`${name} padding`, padding, axes, 0, 0),
+    dilation: perAxis(`${name} dilation`, dilation, axes, 1, 1),
   };
-  const { kernel: k, stride: s, padding: p } = windows;
+  const { kernel: k, stride: s, padding: p, dilation: d } = windows;
   if (size(k) > MOST_TAPS) throw new ShapeError(`${name}: expected at most ${MOST_TAPS} taps, got ${size(k)}`);
   if (p.some((n, i) => 2 * n > k[i])) {
     throw new ShapeError(`${name} padding: expected at most half of the kernel, got ${JSON.stringify(padding)}`);
   }
   const count = volume(input).map((n, i) => {
-    const steps = (n + 2 * p[i] - k[i]) / s[i];
+    const steps = (n + 2 * p[i] - d[i] * (k[i] - 1) - 1) / s[i];
     const all = (ceil_mode ? Math.ceil(steps) : Math.floor(steps)) + 1;
     return (all - 1) * s[i] >= n + p[i] ? all - 1 : all;
   });
   if (count.some((n) => n < 1)) {
     throw new ShapeError(`${name}: a window ${shapeText(k.slice(3 - axes))} is larger than ${shapeText(input)}`);
+  }
+  const inside = (i: number, window: number) =>
+    Array.from({ length: k[i] }, (_, tap) => window * s[i] - p[i] + tap * d[i]).some(
+      (at) => at >= 0 && at < volume(input)[i],
+    );
+  if (d.some((step, i) => step > 1 && Array.from({ length: count[i] }, (_, o) => inside(i, o)).includes(false))) {
+    throw new ShapeError(`${name} dilation: a window of ${shapeText(input)} would have no tap but in the padding`);
   }
   return { ...windows, count: count as unknown as Vec3 };
 }
@@ -74,7 +88,7 @@ function maxPool(name: string, axes: 2 | 3) {
     name,
     inputs: ['input'],
     filters: [],
-    attrs,
+    attrs: { ...attrs, dilation: 1 } as MaxPoolAttrs,
     shape: ({ input }, given) => shapeOf(input, windowsOf(name, input, given, axes), axes),
     forward({ input: x }, { engine, attrs: given, shape, run, keep }) {
       const windows = windowsOf(name, x.shape, given, axes);
@@ -101,8 +115,10 @@ function maxPool(name: string, axes: 2 | 3) {
 /**
  * The largest value of each window of kernel_size, as in PyTorch; padding never wins, of equal values the first one gets the
  * gradient.
- * @param input (N, C, H, W) @returns (N, C, ⌊(H + 2·padding - kernel_size) / stride⌋ + 1, ...), with ceil_mode rounded up
- * @throws {ShapeError} when kernel_size is missing or larger than the padded input, or padding is more than half of it
+ * @param input (N, C, H, W)
+ * @returns (N, C, ⌊(H + 2·padding - dilation·(kernel_size - 1) - 1) / stride⌋ + 1, ...), with ceil_mode rounded up
+ * @throws {ShapeError} when kernel_size is missing or larger than the padded input, padding is more than half of it, or a
+ * window has no tap but in the padding
  */
 export const max_pool2d = maxPool('max_pool2d', 2);
 

@@ -17,8 +17,8 @@ interface Plan {
 }
 
 /** How the axis lies, and who computes what of it. */
-function plan(shape: Shape, axis: number): Plan {
-  const { channels: along, outer, size: middle, inner } = lieOf(shape, axisOf('softmax', axis, shape));
+function plan(shape: Shape, dim: number): Plan {
+  const { channels: along, outer, size: middle, inner } = lieOf(shape, axisOf('softmax', dim, shape));
   const { channels } = extent(shape, 'image');
   const C4 = padded(channels) / 4;
   const LANES = ((channels - 1) % 4) + 1;
@@ -33,26 +33,26 @@ function plan(shape: Shape, axis: number): Plan {
 }
 
 /**
- * y = e^input / Σ e^input, the sum along one axis.
+ * y = e^input / Σ e^input, the sum along one axis, `dim`.
  * @param input any shape of one axis or more @throws {ShapeError} when there is no such axis
  */
 export const softmax = defineOp({
   name: 'softmax',
   inputs: ['input'],
   filters: [],
-  attrs: { axis: 1 },
-  shape({ input }, { axis }) {
-    axisOf('softmax', axis, input);
+  attrs: { dim: 1 },
+  shape({ input }, { dim }) {
+    axisOf('softmax', dim, input);
     return input;
   },
-  forward({ input: x }, { attrs: { axis }, shape, run }) {
-    const { entry, ...how } = plan(shape, axis);
+  forward({ input: x }, { attrs: { dim }, shape, run }) {
+    const { entry, ...how } = plan(shape, dim);
     return run(kernel, entry, { ...how, bind: { x }, out: shape, flops: 5 * size(shape), label: 'softmax' });
   },
   saves: ['y'],
-  backward: (dy, { y }, { attrs: { axis }, shape, run }) => ({
+  backward: (dy, { y }, { attrs: { dim }, shape, run }) => ({
     input() {
-      const { entry, ...how } = plan(shape, axis);
+      const { entry, ...how } = plan(shape, dim);
       const options = { ...how, bind: { y, dy }, out: shape, flops: 4 * size(shape), label: 'softmax.dx' };
       return run(kernel, `${entry}_gradient`, options);
     },

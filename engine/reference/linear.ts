@@ -1,11 +1,11 @@
 import { type Reference, zeros } from './array.ts';
 
-/** y[n, o] = bias[o] + Σ_i input[n, i] · weight[o, i]. */
+/** y[n, o] = bias[o] + Σ_i input[n, i] · weight[o, i], where n counts through all axes before the last. */
 export const linear: Reference = {
   forward({ input, weight, bias }) {
-    const [batch, inputs] = input.shape;
-    const [outputs] = weight.shape;
-    const y = zeros([batch, outputs]);
+    const [outputs, inputs] = weight.shape;
+    const batch = input.data.length / inputs;
+    const y = zeros([...input.shape.slice(0, -1), outputs]);
     for (let n = 0; n < batch; n++)
       for (let o = 0; o < outputs; o++) {
         let sum = bias?.data[o] ?? 0;
@@ -15,8 +15,8 @@ export const linear: Reference = {
     return y;
   },
   backward(dy, { input, weight, bias }) {
-    const [batch, inputs] = input.shape;
-    const [outputs] = weight.shape;
+    const [outputs, inputs] = weight.shape;
+    const batch = input.data.length / inputs;
     const [dx, dw, db] = [zeros(input.shape), zeros(weight.shape), zeros([outputs])];
     for (let n = 0; n < batch; n++)
       for (let o = 0; o < outputs; o++) {

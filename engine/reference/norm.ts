@@ -7,6 +7,9 @@ interface BatchNormAttrs extends NormAttrs {
   training?: boolean;
   negative_slope?: number;
 }
+interface InstanceNormAttrs extends NormAttrs {
+  use_input_stats?: boolean;
+}
 
 /** Which statistics belong to each element of an array (N, C, ...): one a channel, or one a sample and channel. */
 function groupOf(shape: readonly number[], perSample: boolean): (element: number) => number {
@@ -33,10 +36,10 @@ function moments(x: NDArray, group: (element: number) => number): { mean: Float6
 }
 
 /** y = weight·x̂ + bias, x̂ = (x - mean) / √(variance + eps). `given` statistics are inputs; others are those of x. */
-function norm(perSample: boolean, isGiven: (attrs: BatchNormAttrs) => boolean): Reference<BatchNormAttrs> {
-  const plan = (inputs: Record<string, NDArray>, attrs: BatchNormAttrs) => {
+function norm<A extends NormAttrs>(perSample: boolean, isGiven: (attrs: A) => boolean): Reference<A> {
+  const plan = (inputs: Record<string, NDArray>, attrs: A) => {
     const x = inputs.input;
-    const group = groupOf(x.shape, perSample);
+    const group = groupOf(x.shape, perSample && !isGiven(attrs));
     const { mean, variance } = isGiven(attrs)
       ? { mean: inputs.running_mean.data, variance: inputs.running_var.data }
       : moments(x, group);
@@ -94,7 +97,7 @@ function activated({ forward, backward }: Reference<BatchNormAttrs>): Reference<
 }
 
 /** Statistics of the batch in training, else the running ones; what training does to those is no part of y. */
-export const batchNorm = activated(norm(false, ({ training }) => !training));
+export const batchNorm = activated(norm<BatchNormAttrs>(false, ({ training }) => !training));
 
-/** Statistics of each sample. */
-export const instanceNorm: Reference<NormAttrs> = norm(true, () => false);
+/** Statistics of each sample, or the running ones. */
+export const instanceNorm = norm<InstanceNormAttrs>(true, ({ use_input_stats: own = true }) => !own);

@@ -5,14 +5,15 @@ interface PoolAttrs {
   kernel_size: PerAxis;
   stride?: PerAxis;
   padding?: PerAxis;
+  dilation?: PerAxis;
   ceil_mode?: boolean;
 }
 
 /** One window along one axis: where it begins and ends, padding included, and what part of that lies inside. */
 interface Stretch {
   readonly first: number;
-  readonly low: number;
-  readonly high: number;
+  /** Positions of its taps, as far as they are inside. */
+  readonly inside: readonly number[];
   /** Its end, cut where the padding ends. */
   readonly end: number;
 }
@@ -20,17 +21,17 @@ interface Stretch {
 /** The windows along each spatial axis. With ceil_mode a last, partial one counts if it begins inside or before. */
 function stretches(input: readonly number[], attrs: PoolAttrs): Stretch[][] {
   const spatial = input.slice(2);
-  const [kernel, stride, padding] = [attrs.kernel_size, attrs.stride ?? attrs.kernel_size, attrs.padding ?? 0].map(
-    (value) => perAxis(value, spatial.length),
-  );
+  const { kernel_size, stride = kernel_size, padding = 0, dilation = 1 } = attrs;
+  const axes = [kernel_size, stride, padding, dilation].map((value) => perAxis(value, spatial.length));
   return spatial.map((n, a) => {
-    const [k, s, p] = [kernel[a], stride[a], padding[a]];
-    const steps = (n + 2 * p - k) / s;
+    const [k, s, p, d] = axes.map((values) => values[a]);
+    const steps = (n + 2 * p - d * (k - 1) - 1) / s;
     let count = (attrs.ceil_mode ? Math.ceil(steps) : Math.floor(steps)) + 1;
     if ((count - 1) * s >= n + p) count--;
     return Array.from({ length: count }, (_, o) => {
       const first = o * s - p;
-      return { first, low: Math.max(first, 0), high: Math.min(first + k, n), end: Math.min(first + k, n + p) };
+      const taps = Array.from({ length: k }, (_, i) => first + i * d);
+      return { first, inside: taps.filter((at) => at >= 0 && at < n), end: Math.min(first + k, n + p) };
     });
   });
 }
@@ -55,8 +56,7 @@ function forEachWindow(
       );
     else
       for (const stretch of axis) {
-        const along = Array.from({ length: stretch.high - stretch.low }, (_, i) => stretch.low + i);
-        const next = inside.flatMap((i) => along.map((j) => i * spatial[window.length] + j));
+        const next = inside.flatMap((i) => stretch.inside.map((j) => i * spatial[window.length] + j));
         descend(base, [...window, stretch], next);
       }
   };
@@ -69,9 +69,9 @@ const outputShape = (input: readonly number[], attrs: PoolAttrs): number[] => [
 ];
 
 const firstLargest = ({ data }: NDArray, positions: readonly number[]): number =>
-  positions.reduce((best, i) => (data[i] > data[best] ? i : best));
+  positions.reduce((best, i) => (data[i] > data[best] || Number.isNaN(data[i]) ? i : best));
 
-/** y = the largest value of each window; padding never wins. The gradient goes to the first of equal values. */
+/** y = the largest value of each window; padding never wins, NaN does. The gradient goes to the first of equal values. */
 export const maxPool: Reference<PoolAttrs> = {
   forward({ input }, attrs) {
     const y = zeros(outputShape(input.shape, attrs));

@@ -24,10 +24,10 @@ function logSum({ data }: NDArray, positions: readonly number[]): number {
 }
 
 /** y = e^x / Σ e^x along an axis; dx = y·(dy - Σ dy·y). */
-export const softmax: Reference<{ axis?: number }> = {
-  forward({ input }, { axis = 1 }) {
+export const softmax: Reference<{ dim?: number }> = {
+  forward({ input }, { dim = 1 }) {
     const y = zeros(input.shape);
-    for (const group of groups(input.shape, [axis])) {
+    for (const group of groups(input.shape, [dim])) {
       const total = logSum(input, group);
       for (const i of group) y.data[i] = Math.exp(input.data[i] - total);
     }
@@ -36,7 +36,7 @@ export const softmax: Reference<{ axis?: number }> = {
   backward(dy, { input }, attrs) {
     const y = softmax.forward({ input }, attrs);
     const dx = zeros(input.shape);
-    for (const group of groups(input.shape, [attrs.axis ?? 1])) {
+    for (const group of groups(input.shape, [attrs.dim ?? 1])) {
       const mean = group.reduce((sum, i) => sum + dy.data[i] * y.data[i], 0);
       for (const i of group) dx.data[i] = y.data[i] * (dy.data[i] - mean);
     }

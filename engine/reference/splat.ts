@@ -4,6 +4,8 @@ interface SplatAttrs {
   scale: number;
 }
 
+/** Infinitely far is as good as far. */
+const FAR = 1e9;
 const held = (i: number, n: number): number => Math.min(Math.max(i, 0), n - 1);
 
 /**
@@ -16,8 +18,9 @@ function forEachPart(image: NDArray, flow: NDArray, scale: number, visit: Part):
   const pixels = height * width;
   for (let n = 0; n < batch; n++)
     for (let p = 0; p < pixels; p++) {
-      const x = scale * ((p % width) + flow.data[2 * n * pixels + p]);
-      const y = scale * (Math.floor(p / width) + flow.data[(2 * n + 1) * pixels + p]);
+      const [u, v] = [0, 1].map((axis) => Math.min(Math.max(flow.data[(2 * n + axis) * pixels + p], -FAR), FAR));
+      const x = scale * ((p % width) + u);
+      const y = scale * (Math.floor(p / width) + v);
       for (const qy of [Math.floor(y), Math.floor(y) + 1])
         for (const qx of [Math.floor(x), Math.floor(x) + 1]) {
           const [wx, wy] = [1 - Math.abs(x - qx), 1 - Math.abs(y - qy)];

@@ -80,6 +80,18 @@ describe('subpixel op', () => {
     expect(shapes(load(out))).toEqual({ y: [], d_input: [3, 2], d_target: [3, 2] });
   });
 
+  it('returns the running statistics that training moves', async () => {
+    const running = { running_mean: array([3], () => 1), running_var: array([3], () => 2) };
+    const file = await save('norm.safetensors', { input: array([2, 3, 4, 5], () => 5), ...running });
+    const out = cli.path('norm-y.safetensors');
+    const attrs = '{"training":true,"momentum":0.25}';
+    expect(await cli.run('op', 'batch_norm', '--in', file, '--out', out, '--attrs', attrs)).toMatchObject({ code: 0 });
+    const found = load(out);
+    expect(Object.keys(found).sort()).toEqual(['running_mean', 'running_var', 'y']);
+    expect([...found.running_mean.data]).toEqual([2, 2, 2]); // 1 + (5 - 1) / 4
+    expect([...found.running_var.data]).toEqual([1.5, 1.5, 1.5]);
+  });
+
   it('says with VALIDATE=1 what was checked', async () => {
     const file = await save('checked.safetensors', { input: array([3, 4]) });
     vi.stubEnv('VALIDATE', '1');

@@ -3,6 +3,7 @@ import type { Engine } from '../../engine/engine.ts';
 import { ShapeError } from '../../engine/errors.ts';
 import { add, div, mul } from '../../engine/ops/binary.ts';
 import { ops } from '../../engine/ops/index.ts';
+import { avg_pool2d, global_avg_pool, max_pool2d, max_pool3d } from '../../engine/ops/pool.ts';
 import { reshape } from '../../engine/ops/reshape.ts';
 import { sum } from '../../engine/ops/sum.ts';
 import { clamp, exp, leaky_relu, relu, sigmoid, tanh } from '../../engine/ops/unary.ts';
@@ -129,6 +130,20 @@ describe('functions of one number', () => {
     for (const op of [relu, leaky_relu, sigmoid, tanh, exp, (x: Tensor) => clamp(x, { min: -1, max: 1 })]) {
       expect(await apply(op, [nan, 0.5, nan])).toEqual([nan, expect.any(Number), nan]);
     }
+  });
+
+  it('pools do not hide NaN', async () => {
+    using _scope = engine.scope();
+    const values = [nan, 1, 2, 3, 4, 5, 6, nan, -inf, -inf, -inf, -inf];
+    const x = engine.tensor([1, 1, 1, 12], values);
+    const window = { kernel_size: [1, 2] };
+    const means = [nan, 2.5, 4.5, nan, -inf, -inf];
+    expect([...(await max_pool2d(x, window).read())]).toEqual([nan, 3, 5, nan, -inf, -inf]);
+    expect([...(await max_pool3d(reshape(x, { shape: [1, 1, 1, 1, 12] }), { kernel_size: [1, 1, 2] }).read())]).toEqual(
+      [...[nan, 3, 5, nan, -inf, -inf]],
+    );
+    expect([...(await avg_pool2d(x, window).read())]).toEqual(means);
+    expect(await global_avg_pool(x).item()).toBeNaN();
   });
 
   it('take infinities and saturate', async () => {

@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest';
+import { grid_sample } from '../../engine/ops/grid_sample.ts';
+import { splat } from '../../engine/ops/splat.ts';
 import { warp } from '../../engine/ops/warp.ts';
 import { makeArray } from '../cases.ts';
 import { useEngine } from './walk.ts';
@@ -51,4 +53,35 @@ it('what is not finite is not hidden', async () => {
     dy[1000] = value;
     expect((await imageGradient(dy, someFlow)).some(Number.isNaN)).toBe(true);
   }
+});
+
+const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
+const row = [1, 2, 4, 8];
+const along = (x: number[]) => engine().tensor([1, 2, 1, 4], [...x, 0, 0, 0, 0]);
+
+it('an infinite flow leads beyond the border that it points to', async () => {
+  using _scope = engine().scope();
+  const image = engine().tensor([1, 1, 1, 4], row);
+  const flow = along([inf, -inf, 0, -3e38]);
+  expect([...(await warp(image, flow, { padding_mode: 'border' }).read())]).toEqual([8, 1, 4, 1]);
+  expect([...(await warp(image, flow).read())]).toEqual([0, 0, 4, 0]);
+  expect([...(await splat(image, flow).read())]).toEqual([2 + 8, 0, 4, 1]);
+  const y = grid_sample(image, along([inf, -inf, -0.25, 3e38]), { padding_mode: 'border' });
+  expect([...(await y.read())]).toEqual([8, 1, 2, 8]);
+});
+
+it('a flow that is no number makes NaN of what comes of it, and leaves padded channels zero', async () => {
+  using _scope = engine().scope();
+  using tape = engine().record();
+  const image = engine().tensor([1, 1, 1, 4], row).track();
+  const flow = along([0, nan, 1, 0]).track();
+  const y = warp(image, flow);
+  expect([...(await y.read())]).toEqual([1, nan, 8, 8]);
+  const stored = new Float32Array(await engine().readRaw(y.storage));
+  expect(stored.every((v, i) => i % 4 === 0 || v === 0)).toBe(true);
+  tape.backward(y, engine().tensor([1, 1, 1, 4], [1, 1, 1, 1]));
+  expect([...(await flow.grad!.read())].slice(0, 4)).toEqual([1, nan, -8, -8]);
+  expect((await image.grad!.read()).every(Number.isNaN)).toBe(true);
+  expect((await splat(image, flow).read()).every(Number.isNaN)).toBe(true);
+  for (const x of [image, flow]) x.setGrad(undefined);
 });

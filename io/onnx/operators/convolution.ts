@@ -81,12 +81,14 @@ const separable: Emitter = {
 const linear: Emitter = {
   inputs: ['input', 'weight', 'bias'],
   attrs: [],
-  emit: ({ graph, input, optional }) =>
-    graph.op('Gemm', [input('input').name, input('weight').name, optional('bias')?.name], {
-      transB: 1,
-      alpha: float(1),
-      beta: float(1),
-    }),
+  emit({ graph, input, optional }) {
+    const [x, weight, bias] = [input('input'), input('weight'), optional('bias')];
+    if (x.shape.length === 2) {
+      return graph.op('Gemm', [x.name, weight.name, bias?.name], { transB: 1, alpha: float(1), beta: float(1) });
+    }
+    const product = graph.op('MatMul', [x.name, graph.op('Transpose', [weight.name], { perm: [1, 0] })]);
+    return bias ? graph.op('Add', [product, bias.name]) : product;
+  },
 };
 
 export const convolutions: Emitters = {

@@ -12,28 +12,44 @@ import { leakyRelu } from './pointwise.ts';
 function windows({ attrs, known }: Emission, x: Operand, done: readonly number[] = []) {
   const axes = x.shape.length - 2;
   const list = (value: PerAxis) => perAxis('attribute', value, axes, 0, 0).slice(3 - axes);
-  const { kernel_size, stride = kernel_size, padding, ceil_mode } = attrs;
-  const [kernel, steps] = [list(kernel_size), list(stride)];
+  const { kernel_size, stride = kernel_size, padding, dilation = 1, ceil_mode } = attrs;
+  const [kernel, steps, dilations] = [list(kernel_size), list(stride), list(dilation)];
   const before = list(padding).map((n, i) => n - (done[i] ?? 0));
   const sizes = kernel.map((_, i) => x.dim(2 + i));
   const behind = before.map((n, i) => {
     const [size, count] = [sizes[i], known[2 + i]];
     if (!ceil_mode || typeof size !== 'number' || count === undefined) return n;
-    return Math.max((count - 1) * steps[i] + kernel[i] - (size + 2 * (done[i] ?? 0)) - n, done[i] ? 0 : n);
+    const extent = dilations[i] * (kernel[i] - 1) + 1;
+    return Math.max((count - 1) * steps[i] + extent - (size + 2 * (done[i] ?? 0)) - n, done[i] ? 0 : n);
   });
   const isFree = sizes.some((size) => typeof size !== 'number');
   if (ceil_mode && isFree && list(padding).some((n) => n > 0)) {
     throw new UsageError('a pool with padding and ceil_mode has no ONNX form for free sizes: fix them');
   }
-  return { kernel_shape: kernel, strides: steps, pads: [...before, ...behind], ceil_mode: Number(ceil_mode && isFree) };
+  return {
+    ...{ kernel_shape: kernel, strides: steps, pads: [...before, ...behind], ceil_mode: Number(ceil_mode && isFree) },
+    ...(dilations.some((d) => d > 1) && { dilations }),
+  };
 }
 
 const WINDOW = ['kernel_size', 'stride', 'padding', 'ceil_mode'];
 
+const LOWEST = -3.4e38;
+
+/** Runtimes refuse a padding that reaches the kernel's size, dilated or not: it is laid around before. */
 const maxPool: Emitter = {
   inputs: ['input'],
-  attrs: WINDOW,
-  emit: (call) => call.graph.op('MaxPool', [call.input('input').name], { ...windows(call, call.input('input')) }),
+  attrs: [...WINDOW, 'dilation'],
+  emit(call) {
+    const { graph } = call;
+    const x = call.input('input');
+    const { pads, ...window } = windows(call, x);
+    if (!window.dilations) return graph.op('MaxPool', [x.name], { ...window, pads });
+    const middle = pads.length / 2;
+    const [before, behind] = [pads.slice(0, middle), pads.slice(middle)];
+    const wide = graph.op('Pad', [x.name, graph.ints([0, 0, ...before, 0, 0, ...behind]), graph.number(LOWEST)]);
+    return graph.op('MaxPool', [wide], window);
+  },
 };
 
 /** Padding that counts is laid around before; what only fills the last window up never does. */
@@ -59,47 +75,45 @@ const globalPool: Emitter = {
 
 const softmax: Emitter = {
   inputs: ['input'],
-  attrs: ['axis'],
-  emit: ({ graph, attrs, input }) => graph.op('Softmax', [input('input').name], { axis: attrs.axis }),
+  attrs: ['dim'],
+  emit: ({ graph, attrs, input }) => graph.op('Softmax', [input('input').name], { axis: attrs.dim }),
 };
 
 /** A vector of the channels, or the same number for all of them. */
 const perChannel = (graph: Graph, x: Operand | undefined, channels: number, value: number): string =>
   x?.name ?? graph.floats(`all_${value}`, [channels], new Float32Array(channels).fill(value));
 
+const affine = ({ graph, optional, shape }: Emission): string[] => [
+  perChannel(graph, optional('weight'), shape[1], 1),
+  perChannel(graph, optional('bias'), shape[1], 0),
+];
+
+/** A normalisation by statistics that are given. */
+function byRunning(call: Emission): string {
+  const { graph, attrs, input } = call;
+  const running = [input('running_mean').name, input('running_var').name];
+  const x = input('input').name;
+  return graph.op('BatchNormalization', [x, ...affine(call), ...running], { epsilon: float(attrs.eps) });
+}
+
 const batchNorm: Emitter = {
   inputs: ['input', 'weight', 'bias', 'running_mean', 'running_var'],
   attrs: ['training', 'momentum', 'eps', 'unbiased', 'negative_slope'],
-  emit({ graph, attrs, input, optional, shape }) {
+  emit(call) {
+    const { graph, attrs } = call;
     if (attrs.training) throw new UsageError('batch_norm: a network to export must be in evaluation mode');
-    const y = graph.op(
-      'BatchNormalization',
-      [
-        input('input').name,
-        perChannel(graph, optional('weight'), shape[1], 1),
-        perChannel(graph, optional('bias'), shape[1], 0),
-        input('running_mean').name,
-        input('running_var').name,
-      ],
-      { epsilon: float(attrs.eps) },
-    );
-    return leakyRelu(graph, y, attrs.negative_slope);
+    return leakyRelu(graph, byRunning(call), attrs.negative_slope);
   },
 };
 
 const instanceNorm: Emitter = {
-  inputs: ['input', 'weight', 'bias'],
-  attrs: ['eps'],
-  emit: ({ graph, attrs, input, optional, shape }) =>
-    graph.op(
-      'InstanceNormalization',
-      [
-        input('input').name,
-        perChannel(graph, optional('weight'), shape[1], 1),
-        perChannel(graph, optional('bias'), shape[1], 0),
-      ],
-      { epsilon: float(attrs.eps) },
-    ),
+  inputs: ['input', 'weight', 'bias', 'running_mean', 'running_var'],
+  attrs: ['use_input_stats', 'momentum', 'eps'],
+  emit(call) {
+    const { graph, attrs, input } = call;
+    if (!attrs.use_input_stats) return byRunning(call);
+    return graph.op('InstanceNormalization', [input('input').name, ...affine(call)], { epsilon: float(attrs.eps) });
+  },
 };
 
 const reduction = (type: string): Emitter => ({
