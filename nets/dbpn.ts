@@ -6,7 +6,7 @@
 // DBPN-S as RBPN holds it takes and returns features.
 import { heNormal } from '../engine/nn/init.ts';
 import { Conv2d, ConvTranspose2d, PReLU } from '../engine/nn/layers.ts';
-import { type Build, Module, type StateDict } from '../engine/nn/module.ts';
+import { type Build, Module, pass, type StateDict } from '../engine/nn/module.ts';
 import { add, sub } from '../engine/ops/binary.ts';
 import { concat } from '../engine/ops/concat.ts';
 import type { Tensor } from '../engine/tensor.ts';
@@ -160,11 +160,11 @@ export class Dbpn extends Net {
 
   forward(x: Tensor): Tensor {
     using scope = x.engine.scope();
-    const first = this.#ups[0].forward(this.feat1.forward(this.feat0.forward(x)));
+    const first = pass(this.#ups[0], this.feat1.forward(this.feat0.forward(x)));
     const { high } = this.#downs.reduce<{ high: Tensor; low?: Tensor }>(
       ({ high, low }, down, i) => {
-        const all = gather(down.forward(high), low);
-        return { low: all, high: gather(this.#ups[i + 1].forward(all), high) };
+        const all = gather(pass(down, high), low);
+        return { low: all, high: gather(pass(this.#ups[i + 1], all), high) };
       },
       { high: first },
     );

@@ -97,8 +97,11 @@ class DenseBlocks extends Module {
     const { width, growth } = config;
     this.dense_blocks = Array.from({ length: count }, (_, i) => new Block(build, config, width + i * growth, false));
   }
+  get blocks(): readonly Block[] {
+    return this.dense_blocks;
+  }
   forward(x: Tensor): Tensor {
-    return chain(x, this.dense_blocks);
+    return chain(x, this.blocks);
   }
 }
 
@@ -113,8 +116,11 @@ class ReducingBlocks extends Module {
     this.temporal_reduce2 = block(1);
     this.temporal_reduce3 = block(2);
   }
+  get blocks(): readonly Block[] {
+    return [this.temporal_reduce1, this.temporal_reduce2, this.temporal_reduce3];
+  }
   forward(x: Tensor): Tensor {
-    return chain(x, [this.temporal_reduce1, this.temporal_reduce2, this.temporal_reduce3]);
+    return chain(x, this.blocks);
   }
 }
 
@@ -169,7 +175,8 @@ export class Duf extends Net {
   /** (N, head, 1, H, W). */
   #features(x: Tensor): Tensor {
     using scope = x.engine.scope();
-    const joined = chain(x, [this.conv3d1, this.dense_block1, this.dense_block2]);
+    const { dense_block1: dense, dense_block2: reducing } = this;
+    const joined = chain(x, [this.conv3d1, ...dense.blocks, ...reducing.blocks]);
     const y = this.bn3d2.fused(joined, RELU);
     scope.release(joined);
     return scope.keep(this.conv3d2.fused(y, RELU));

@@ -11,7 +11,7 @@
 
 import { ShapeError } from '../engine/errors.ts';
 import { Conv2d, ConvTranspose2d } from '../engine/nn/layers.ts';
-import { type Build, chain, Module, type StateDict } from '../engine/nn/module.ts';
+import { type Build, chain, Module, pass, type StateDict } from '../engine/nn/module.ts';
 import { add } from '../engine/ops/binary.ts';
 import { concat } from '../engine/ops/concat.ts';
 import { interpolate } from '../engine/ops/interpolate.ts';
@@ -250,14 +250,14 @@ export class Frvsr extends Net {
     const { channels, scale } = this.config;
     using scope = frame.engine.scope();
     const x = pad(frame, { pad: [0, 0, 0, 0, 0, channels * scale ** 2] });
-    return scope.keep(this.srnet.forward(x, this.#residual(frame)));
+    return scope.keep(this.#enlarged(x, frame));
   }
 
   /** The frame beside the estimate before it, moved to where things are now. */
   #next(before: Tensor, current: Tensor, estimate: Tensor): Tensor {
     using scope = current.engine.scope();
     const deep = pixel_unshuffle(this.#moved(before, current, estimate), { factor: this.config.scale, order: 'dcr' });
-    return scope.keep(this.srnet.forward(concat(current, deep, { axis: 1 }), this.#residual(current)));
+    return scope.keep(this.#enlarged(concat(current, deep, { axis: 1 }), current));
   }
 
   #moved(before: Tensor, current: Tensor, estimate: Tensor): Tensor {
@@ -265,13 +265,15 @@ export class Frvsr extends Net {
     const { first, enlarge } = conventions[this.config.version];
     const pictures = first === 'before' ? concat(before, current, { axis: 1 }) : concat(current, before, { axis: 1 });
     const { scale } = this.config;
-    const flow = enlarge(times(this.fnet.forward(pictures), scale), scale);
+    const flow = enlarge(times(pass(this.fnet, pictures), scale), scale);
     return scope.keep(warp(estimate, flow, { padding_mode: 'border' }));
   }
 
-  #residual(frame: Tensor): Tensor | undefined {
+  #enlarged(x: Tensor, frame: Tensor): Tensor {
+    using scope = x.engine.scope();
     const { addsFrame, enlarge } = conventions[this.config.version];
-    return addsFrame ? enlarge(frame, this.config.scale) : undefined;
+    const residual = addsFrame ? [enlarge(frame, this.config.scale)] : [];
+    return scope.keep(pass(this.srnet, x, ...residual));
   }
 }
 

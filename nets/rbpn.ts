@@ -7,7 +7,7 @@
 // PReLU slope a layer, and the same one again behind a residual block. Its flow is Coarse2Fine's, from the middle to the other.
 import { heNormal } from '../engine/nn/init.ts';
 import { Conv2d, PReLU } from '../engine/nn/layers.ts';
-import { type Build, chain, Module, type StateDict } from '../engine/nn/module.ts';
+import { Block, type Build, chain, Module, type StateDict } from '../engine/nn/module.ts';
 import { add, sub } from '../engine/ops/binary.ts';
 import { imresize } from '../engine/ops/imresize.ts';
 import { prelu } from '../engine/ops/prelu.ts';
@@ -46,20 +46,6 @@ const init = heNormal();
 const SLOPE = 0.25;
 /** The flow's. */
 const MOTION = 2;
-
-/** Layers in turn, which belong to someone else: one block where blocks are computed again. */
-class Chain extends Module {
-  readonly #layers: readonly Module[];
-
-  constructor(layers: readonly Module[]) {
-    super();
-    this.#layers = layers;
-  }
-
-  forward(x: Tensor): Tensor {
-    return chain(x, this.#layers);
-  }
-}
 
 /** PReLU(x + conv2(PReLU(conv1(x)))), both PReLUs one. */
 class ResnetBlock extends Module {
@@ -106,7 +92,8 @@ export class Rbpn extends Net {
   readonly res_feat2: Module[];
   readonly res_feat3: Module[];
   readonly output: ConvBlock;
-  readonly #chains: { readonly res_feat1: Chain; readonly res_feat2: Chain; readonly res_feat3: Chain };
+  /** As one block each where blocks are computed again. */
+  readonly #chains: { readonly res_feat1: Block; readonly res_feat2: Block; readonly res_feat3: Block };
 
   /** @throws {UsageError} when the configuration makes no network */
   constructor(build: Build, config: Partial<RbpnConfig> = {}) {
@@ -134,9 +121,9 @@ export class Rbpn extends Net {
     this.res_feat2 = chainOf(width, new ConvBlock(build, width, width, SAME));
     this.res_feat3 = chainOf(width, new ConvBlock(build, width, features, window));
     this.#chains = {
-      res_feat1: new Chain(this.res_feat1),
-      res_feat2: new Chain(this.res_feat2),
-      res_feat3: new Chain(this.res_feat3),
+      res_feat1: new Block((y) => chain(y, this.res_feat1)),
+      res_feat2: new Block((y) => chain(y, this.res_feat2)),
+      res_feat3: new Block((y) => chain(y, this.res_feat3)),
     };
     this.output = new ConvBlock(build, (frames - 1) * width, channels, SAME, true);
   }
@@ -162,8 +149,9 @@ export class Rbpn extends Net {
   }
 
   /** Keeps little for the gradients: the inputs of DBPN-S and of each chain of blocks, not what is inside. */
-  override checkpointBlocks(): void {
+  override checkpointBlocks(): boolean {
     for (const part of [this.DBPN, ...Object.values(this.#chains)]) part.checkpointed = true;
+    return true;
   }
 
   /** Figure 3: the enlargement of the middle frame's features, corrected by what a neighbour shows. */

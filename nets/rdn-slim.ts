@@ -5,7 +5,7 @@
 // The public files work in 0..255. All layers but their biases are homogeneous, f(255·x) = 255·f(x), so the biases, divided by
 // 255 when a file is adopted, make the same network for 0..1.
 import { Conv2d } from '../engine/nn/layers.ts';
-import { type Build, type HostTensor, Module, type StateDict } from '../engine/nn/module.ts';
+import { type Build, type HostTensor, Module, pass, type StateDict } from '../engine/nn/module.ts';
 import { concat } from '../engine/ops/concat.ts';
 import { interpolate } from '../engine/ops/interpolate.ts';
 import type { Tensor } from '../engine/tensor.ts';
@@ -97,7 +97,7 @@ export class RdnSlim extends Net {
     using scope = x.engine.scope();
     const first = this.sfe1.forward(x);
     const outputs: Tensor[] = [];
-    for (const block of this.rdbs) outputs.push(block.forward(outputs.at(-1) ?? this.sfe2.forward(first)));
+    for (const block of this.rdbs) outputs.push(pass(block, outputs.at(-1) ?? this.sfe2.forward(first)));
     const all = outputs.reduce((known, y) => concat(known, y, { axis: 1 }));
     const [gather, last] = this.gff;
     return scope.keep(last.fused(gather.forward(all), { residual: first }));

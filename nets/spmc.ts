@@ -8,7 +8,7 @@
 import { ShapeError } from '../engine/errors.ts';
 import { ConvLstm, type LstmState } from '../engine/nn/conv-lstm.ts';
 import { Conv2d, ConvTranspose2d } from '../engine/nn/layers.ts';
-import { type Build, pass } from '../engine/nn/module.ts';
+import { Block, type Build, pass } from '../engine/nn/module.ts';
 import { add } from '../engine/ops/binary.ts';
 import { pad } from '../engine/ops/pad.ts';
 import { resize_tf1 } from '../engine/ops/resize_tf1.ts';
@@ -72,6 +72,7 @@ export class Spmc extends Net {
   readonly dec2: ConvTranspose2d;
   readonly dec2_1: Conv2d;
   readonly dec3: Conv2d;
+  readonly #decoder = new Block((...inputs) => this.#decode(inputs));
 
   /** @throws {UsageError} when the configuration makes no network */
   constructor(build: Build, config: Partial<SpmcConfig> = {}) {
@@ -110,6 +111,11 @@ export class Spmc extends Net {
     return this.#fused(x, () => true);
   }
 
+  override checkpointBlocks(): boolean {
+    this.#decoder.checkpointed = true;
+    return super.checkpointBlocks();
+  }
+
   #fused(x: Tensor, decodes: (t: number) => boolean): Tensor {
     const { frames, scale } = this.config;
     if (x.shape[2] !== frames) throw new ShapeError(`spmc: expected ${frames} frames, got ${x.shape[2]}`);
@@ -123,7 +129,10 @@ export class Spmc extends Net {
     for (let t = 0; t < frames; t++) {
       const encoded = this.#encode(this.#moved(frameOf(clip, t), reference));
       state = this.lstm.step(encoded.quarter, state);
-      if (decodes(t)) pictures.push(cropped(this.#decode(state.h, encoded, enlarged), h * scale, w * scale));
+      if (decodes(t)) {
+        const picture = pass(this.#decoder, state.h, encoded.half, encoded.full, enlarged);
+        pictures.push(cropped(picture, h * scale, w * scale));
+      }
       for (const features of Object.values(encoded)) scope.release(features);
     }
     return scope.keep(clipOf(pictures));
@@ -142,7 +151,7 @@ export class Spmc extends Net {
     return { full, half, quarter: scope.keep(halve(this.enc3, half)) };
   }
 
-  #decode(hidden: Tensor, { full, half }: Encoded, enlarged: Tensor): Tensor {
+  #decode([hidden, half, full, enlarged]: readonly Tensor[]): Tensor {
     using scope = hidden.engine.scope();
     const quarter = this.enc3_1.fused(hidden, { negative_slope: 0 });
     const deep = this.dec1_1.fused(add(relu(this.dec1.forward(quarter)), half), { negative_slope: 0 });

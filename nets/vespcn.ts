@@ -5,7 +5,7 @@
 // enlargement in two steps, the middle frame's bicubic enlargement added, and frames, the middle one too, that are moved (splat)
 // instead of gathered. Its shuffles have TensorFlow's order of channels, ours PyTorch's; trained weights of it are not public.
 import { Conv2d, PReLU } from '../engine/nn/layers.ts';
-import type { Build } from '../engine/nn/module.ts';
+import { type Build, pass } from '../engine/nn/module.ts';
 import { pixel_shuffle } from '../engine/ops/pixel_shuffle.ts';
 import { prelu } from '../engine/ops/prelu.ts';
 import { resize_tf1 } from '../engine/ops/resize_tf1.ts';
@@ -90,9 +90,9 @@ export class Vespcn extends Net {
   /** A frame as it looks where the middle one has its pixels, section 2.2. */
   #aligned(frame: Tensor, current: Tensor): Tensor {
     using scope = current.engine.scope();
-    if (this.config.version === 'pfnl') return scope.keep(splat(frame, this.flow.forward(frame, current)));
+    if (this.config.version === 'pfnl') return scope.keep(splat(frame, pass(this.flow, frame, current)));
     if (frame === current) return frame;
-    return scope.keep(warp(frame, this.flow.forward(current, frame), { padding_mode: 'border' }));
+    return scope.keep(warp(frame, pass(this.flow, current, frame), { padding_mode: 'border' }));
   }
 
   #inOneStep(frames: Tensor): Tensor {

@@ -3,15 +3,16 @@ import type { Tensor } from '../tensor.ts';
 import type { Module } from './module.ts';
 
 /**
- * module.forward(x), of which only x is kept for the gradients: the backward pass computes what is inside again. A network of
- * n such blocks holds n inputs and the activations of one block, for one more forward pass in time.
+ * module.forward(...inputs), of which only the inputs are kept for the gradients: the backward pass computes what is inside
+ * again. A network of n such blocks holds n inputs and the activations of one block, for one more forward pass in time.
  * Chen et al. 2016, "Training deep nets with sublinear memory cost", section 4.1.
+ * Within a block that is being computed again nothing is put off a second time.
  * @throws {SubpixelError} for a module that would not do the same again
  */
-export function checkpoint(module: Module, x: Tensor): Tensor {
-  const { engine } = x;
+export function checkpoint(module: Module, ...inputs: Tensor[]): Tensor {
+  const { engine } = inputs[0];
   const { tape } = engine;
-  if (!tape) return module.forward(x);
+  if (!tape || engine.repeating) return module.forward(...inputs);
   if (!module.repeats) {
     throw new SubpixelError(
       'a module that draws random numbers cannot be checkpointed: it would draw others in the backward pass',
@@ -20,35 +21,37 @@ export function checkpoint(module: Module, x: Tensor): Tensor {
   engine.tape = undefined;
   let y: Tensor;
   try {
-    y = module.forward(x);
+    y = module.forward(...inputs);
   } finally {
     engine.tape = tape;
   }
-  if (y === x) return x;
+  if (inputs.includes(y)) return y;
 
-  /** The gradient of x; those of the parameters add up in them on the way. */
-  const again = (dy: Tensor, input: Tensor): Tensor | undefined => {
+  /** The gradients of the inputs; those of the parameters add up in them on the way. */
+  const again = (dy: Tensor, held: readonly Tensor[]): readonly (Tensor | undefined)[] => {
     using _scope = engine.scope();
     using inner = engine.record(tape.options);
-    const start = engine.view(input, input.shape, input.layout);
-    start.tracked = x.tracked;
-    const { repeating } = engine;
+    const starts = held.map((x, i) => {
+      const start = engine.view(x, x.shape, x.layout);
+      start.tracked = inputs[i].tracked;
+      return start;
+    });
     engine.repeating = true;
     try {
-      inner.backward(module.forward(start), dy);
+      inner.backward(module.forward(...starts), dy);
     } finally {
-      engine.repeating = repeating;
+      engine.repeating = false;
     }
-    return start.grad?.retain();
+    return starts.map((start) => start.grad?.retain());
   };
   tape.add({
     name: 'checkpoint',
-    inputs: { input: x },
+    inputs: Object.fromEntries(inputs.entries()),
     output: y,
-    saved: [x],
-    backward(dy, [input] = [x]) {
-      const grad = again(dy, input);
-      return { input: () => engine.own(grad!) };
+    saved: inputs,
+    backward(dy, held = inputs) {
+      const gradients = again(dy, held).map((grad, i) => () => (grad ? engine.own(grad) : engine.zeros(held[i].shape)));
+      return Object.fromEntries(gradients.entries());
     },
   });
   return y;

@@ -30,7 +30,7 @@ export type StateDict = Map<string, HostTensor>;
 /** A network or a part of one. Its parameters are its properties, named by their path as in PyTorch: blocks.0.prelu.weight. */
 export abstract class Module {
   training = true;
-  /** In a chain, keep only this module's input for the gradients, and compute again what happens inside. */
+  /** Where it is called by `pass` or `chain`, keep only its inputs for the gradients, and compute again what happens inside. */
   checkpointed = false;
 
   abstract forward(...inputs: Tensor[]): Tensor;
@@ -83,11 +83,17 @@ export abstract class Module {
     return [...this.#members('')].every(([, value]) => value instanceof Tensor || value.repeats);
   }
 
-  /** Marks the modules of the lists within (blocks) as checkpointed, where they repeat; not those of lists within blocks. */
-  checkpointBlocks(): void {
-    for (const [path, module] of this.namedModules()) {
-      if (/^\D+\.\d+$/.test(path) && module.repeats) module.checkpointed = true;
-    }
+  /**
+   * Marks what has several layers within as checkpointed, where it repeats; a layer alone would be computed again for nothing.
+   * @returns whether there is any such block
+   */
+  checkpointBlocks(): boolean {
+    const blocks = [...this.namedModules()].flatMap(([, module]) => {
+      const layers = [...module.#members('')].filter(([, value]) => value instanceof Module);
+      return module !== this && layers.length > 1 && module.repeats ? [module] : [];
+    });
+    for (const block of blocks) block.checkpointed = true;
+    return blocks.length > 0;
   }
 
   /** Lets gradients pass through this module without computing those of its parameters, as feature losses want it. */
@@ -148,12 +154,31 @@ export abstract class Module {
   }
 }
 
+/** module.forward(...inputs): how a network calls its blocks, so that they can be checkpointed. */
+export function pass(module: Module, ...inputs: Tensor[]): Tensor {
+  return module.checkpointed ? checkpoint(module, ...inputs) : module.forward(...inputs);
+}
+
+/** Layers that belong to someone else, as one block. */
+export class Block extends Module {
+  readonly #forward: (...inputs: Tensor[]) => Tensor;
+
+  constructor(forward: (...inputs: Tensor[]) => Tensor) {
+    super();
+    this.#forward = forward;
+  }
+
+  forward(...inputs: Tensor[]): Tensor {
+    return this.#forward(...inputs);
+  }
+}
+
 /** Applies modules in turn. Each result is given up as soon as the next has read it, unless the tape needs it. */
 export function chain(x: Tensor, modules: readonly Module[]): Tensor {
   using scope = x.engine.scope();
   return scope.keep(
     modules.reduce((y, module) => {
-      const next = module.checkpointed ? checkpoint(module, y) : module.forward(y);
+      const next = pass(module, y);
       if (next !== y) scope.release(y); // x itself belongs to someone else and stays
       return next;
     }, x),

@@ -81,8 +81,11 @@ describe('what papers ask for', () => {
     ['loss.estimates=1,2', 'loss.estimates: this network wants none, as it makes one picture, got 2'],
     ['loss.estimates=1,-1', 'loss.estimates: expected weights above 0, got -1'],
     ['data.motion=coarse2fine', 'data.motion: this network wants none, got coarse2fine'],
+    ['memory.checkpoint=true', 'memory.checkpoint: fstrn has no blocks of several layers to compute again'],
   ])('%s is refused where the network has no use for it', (setting, message) => {
-    expect(() => trainerOf(tinyRecipe(setting), { next: () => undefined as never } as never)).toThrow(message);
+    expect(() => trainerOf(tinyRecipe('net.blocks=0', setting), { next: () => undefined as never } as never)).toThrow(
+      message,
+    );
   });
 });
 
