@@ -1,6 +1,5 @@
-import { Random } from '../../../engine/random.ts';
 import { prelu } from '../../../engine/reference/activation.ts';
-import { type NDArray, zeros } from '../../../engine/reference/array.ts';
+import type { NDArray } from '../../../engine/reference/array.ts';
 import { conv } from '../../../engine/reference/convolution.ts';
 import { separableConv3d } from '../../../engine/reference/separable.ts';
 import { pixelShuffle } from '../../../engine/reference/shuffle.ts';
@@ -11,6 +10,7 @@ import shuffleShader from '../../../shaders/pixel_shuffle.wgsl';
 import preluShader from '../../../shaders/prelu.wgsl';
 import separableShader from '../../../shaders/separable.subgroup.wgsl';
 import type { Puzzle } from './puzzle.ts';
+import { random } from './random.ts';
 import shuffleSolution from './wgsl/pixel_shuffle.solution.wgsl';
 import shuffleStart from './wgsl/pixel_shuffle.start.wgsl';
 import preluSolution from './wgsl/prelu_gradient.solution.wgsl';
@@ -24,14 +24,6 @@ import warpStart from './wgsl/warp.start.wgsl';
 
 const WORKGROUP = 64;
 const TILE = 16;
-
-/** Values that floats hold exactly, so that kernel and reference begin alike. */
-function random(seed: number, shape: readonly number[], value = (u: number) => 2 * u - 1): NDArray {
-  const array = zeros(shape);
-  const numbers = new Random(seed);
-  for (let i = 0; i < array.data.length; i++) array.data[i] = Math.fround(value(numbers.uniform()));
-  return array;
-}
 
 /** The same values under another shape: the references count batches and axes that the puzzles leave out. */
 const as = ({ data }: NDArray, ...shape: number[]): NDArray => ({ shape, data });

@@ -1,0 +1,49 @@
+import { Edit } from './kernels/edit.tsx';
+import { Ladder, SideBySide } from './kernels/ladder.tsx';
+import { Puzzles } from './kernels/puzzle-box.tsx';
+import './kernels/kernels.css';
+
+export default function Kernels() {
+  return (
+    <>
+      <p>
+        A convolution is six loops around one multiply-add. A GPU does a trillion multiply-adds in a second, but only if
+        their operands are at hand: fetching two numbers from memory takes longer than many multiplications. So fast
+        kernels differ from slow ones in one thing: <b>how often each number that was fetched is used</b> before it is
+        forgotten.
+      </p>
+      <p>
+        Below is one 3×3×3 layer, computed by the project's own shaders from the plainest to the fused ones, on your
+        device. The <b>peak</b> is what it reaches with multiply-adds on registers alone, with no memory at all; nobody
+        gets there, and the distance says how much a kernel waits. Look for the rungs that help your device and those
+        that do not: the ranking on a processor says nothing about a GPU, so the engine measures it on every adapter and
+        chooses for itself.
+      </p>
+      <Ladder />
+      <p>
+        The last column is the largest difference from the naive result, as a part of its largest value. It is rarely
+        zero: float32 sums depend on their order, and every rung adds in another. Read two of the files beside each
+        other. They share their first lines, which say what is computed; what differs is who loads, where it lies, and
+        who uses it.
+      </p>
+      <SideBySide />
+      <p>
+        The naive kernel is the one to change. When you press the button your text is compiled, runs in the place of the
+        file within the engine, is compared with plain loops in float64 on odd sizes, with stride, groups and everything
+        fused, and is timed in turn with ours. Try: <code>WORKGROUP = 32u</code> or <code>256u</code>; taking the loop
+        over <code>ci</code> out of the others; loading four inputs at a time for one group; leaving the check{' '}
+        <code>v &gt;= g.src.z</code> away, to see what a test on odd sizes is for.
+      </p>
+      <Edit />
+      <h3>Write your own</h3>
+      <p>
+        Five kernels that this field lives on. Each comes with its bindings and a sentence on how it is dispatched. In
+        these puzzles arrays are plain float32 in PyTorch's order, so that indices read like the formulas; the project's
+        shaders have channels last, four at a time, and each story says what that changes. The tests take sizes that are
+        multiples of nothing. A value nobody wrote is told from a wrong one, and a loop that never ends is stopped and
+        named.
+      </p>
+      <Puzzles />
+    </>
+  );
+}
