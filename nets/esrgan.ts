@@ -320,7 +320,7 @@ export const discriminatorEntry: NetEntry<EsrganDiscriminator> = {
   inputs: ['x'],
   usual: [[1, 3, 128, 128]],
   published: { parameters: 14_499_401, by: 'the public code of BasicSR' },
-  verified: 'PyTorch, float64: output, every gradient, running statistics',
+  verified: 'PyTorch, float64: output, every gradient, running statistics; in evaluation',
   create: (build, config) => new EsrganDiscriminator(build, config as Partial<EsrganDiscriminatorConfig>),
   adopt: adoptDiscriminator,
 };

@@ -213,7 +213,7 @@ export const entry: NetEntry<Rcan> = {
   inputs: ['x'],
   published: { parameters: 15_592_355, by: 'the public code of the authors and of BasicSR' },
   weights: 'github.com/yulunzhang/RCAN, RCAN_BIX{2,3,4,8}.pt',
-  verified: 'PyTorch, float64: output and every gradient at x2, x3, x4',
+  verified: 'PyTorch, float64: output and every gradient at x2, x3, x4, x8',
   create: (build, config) => new Rcan(build, config as Partial<RcanConfig>),
   adopt,
 };

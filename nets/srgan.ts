@@ -308,7 +308,7 @@ export const discriminatorEntry: NetEntry<SrganDiscriminator> = {
   usual: [[1, 3, 96, 96]],
   published: { parameters: 5_215_425, by: 'the public code of iSeeBetter' },
   weights: 'none known',
-  verified: 'PyTorch, float64: output, every gradient, running statistics, with both heads',
+  verified: 'PyTorch, float64: output, every gradient, running statistics, with both heads; one in evaluation',
   create: (build, config) => new SrganDiscriminator(build, config as Partial<SrganDiscriminatorConfig>),
   adopt: adoptDiscriminator,
 };
