@@ -1,6 +1,7 @@
 // A sparse linear map along one axis, its rows in CSR form:
 //   out[o, j, i] = Σ weight[k] · x[o, index[k], i],  k from start[j] to start[j + 1].
 // Resizing, interpolation and padding are such maps, one axis after the other; their gradients are the transposed maps.
+const ROWS = 4u;          // of `outer` for which a row of the map is loaded once
 const WORKGROUP = 64u;
 struct Sizes { outer: u32, inputs: u32, outputs: u32, inner: u32 }   // inner counted in vec4
 @group(0) @binding(0) var<uniform> sizes: Sizes;
@@ -18,12 +19,22 @@ fn along_quads(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups
   for (var t = id.x; t < row; t += grid.x * WORKGROUP) {
     let j = t / sizes.inner;
     let i = t - j * sizes.inner;
+    let first = start[j];
     let last = start[j + 1u];
-    for (var o = id.y; o < sizes.outer; o += grid.y) {
-      let first = o * sizes.inputs * sizes.inner + i;
-      var sum = vec4f();
-      for (var k = start[j]; k < last; k++) { sum = fma(vec4f(weight[k]), x[first + index[k] * sizes.inner], sum); }
-      out[o * row + t] = sum;
+    for (var o = id.y * ROWS; o < sizes.outer; o += grid.y * ROWS) {
+      var sums: array<vec4f, ROWS>;
+      for (var r = 0u; r < ROWS; r++) { sums[r] = vec4f(); }   // an array declared in a loop starts at zero only once on lavapipe
+      for (var k = first; k < last; k++) {
+        let w = vec4f(weight[k]);
+        let at = index[k] * sizes.inner + i;
+        for (var r = 0u; r < ROWS; r++) {
+          let from_row = min(o + r, sizes.outer - 1u) * sizes.inputs * sizes.inner;
+          sums[r] = fma(w, x[from_row + at], sums[r]);
+        }
+      }
+      for (var r = 0u; r < ROWS; r++) {
+        if (o + r < sizes.outer) { out[(o + r) * row + t] = sums[r]; }
+      }
     }
   }
 }

@@ -6,6 +6,8 @@ import { Kernel } from '../kernel.ts';
 import { padded, type Shape, size, type Tensor } from '../tensor.ts';
 
 const kernel = new Kernel('axis_map', axisMapWgsl);
+/** Rows that one thread takes the same map row for, where there are many. */
+const TOGETHER = 4;
 
 /** An axis from the front, where -1 is the last one. @throws {ShapeError} when the shape has no such axis */
 export function axisOf(name: string, axis: number, shape: Shape): number {
@@ -78,8 +80,9 @@ function apply(engine: Engine, x: Tensor, { axis, outputs, key, build }: Step): 
     engine.run(kernel, 'along_channels', { ...run, bind, threads: out.bytes / 16 });
   } else {
     const across = Math.ceil((outputs * inner) / WORKGROUP);
-    const grid = [Math.min(across, MOST_GROUPS), Math.min(outer, MOST_GROUPS)] as const;
-    engine.run(kernel, 'along_quads', { ...run, bind: { x, ...map, out }, grid });
+    const ROWS = outer >= 4 * TOGETHER ? TOGETHER : 1;
+    const grid = [Math.min(across, MOST_GROUPS), Math.min(Math.ceil(outer / ROWS), MOST_GROUPS)] as const;
+    engine.run(kernel, 'along_quads', { ...run, bind: { x, ...map, out }, constants: { ROWS }, grid });
   }
   return out;
 }
