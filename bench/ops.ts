@@ -79,6 +79,7 @@ export const cases: Readonly<Record<string, Case>> = {
   batch_norm: { shapes: { input: frames, weight: bias, bias }, attrs: { training: true } },
   instance_norm: { shapes: { input: frames, weight: bias, bias } },
   linear: { shapes: { input: [32, 1024], weight: [101, 1024], bias: [101] } },
+  lstm_cell: { shapes: { gates: [1, 256, 96, 96], cell: [1, 64, 96, 96] } },
   softmax: { shapes: { input: frames } },
   log_sum_exp: { shapes: { input: frames }, attrs: { axes: [1] } },
   bce_with_logits: loss,

@@ -1,3 +1,4 @@
+import { lstmCases } from './lstm-cases.ts';
 import { batchNormCases, instanceNormCases } from './norm-cases.ts';
 import type { OpCase } from './op-case.ts';
 import { pooling } from './pooling-cases.ts';
@@ -482,4 +483,5 @@ export const cases: OpCase[] = [
   ...batchNormCases,
   ...instanceNormCases,
   ...videoCases,
+  ...lstmCases,
 ];

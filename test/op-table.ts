@@ -55,4 +55,5 @@ export const opTable: Record<string, string[]> = {
   huber_loss: ['input', 'target'],
   batch_norm: ['input', 'weight?', 'bias?', 'running_mean?', 'running_var?'],
   instance_norm: ['input', 'weight?', 'bias?', 'running_mean?', 'running_var?'],
+  lstm_cell: ['gates', 'cell?'],
 };

@@ -1,3 +1,4 @@
+import { refusedLstm } from './lstm-cases.ts';
 import type { OpCase } from './op-case.ts';
 import { refusedPooling } from './pooling-cases.ts';
 
@@ -114,6 +115,7 @@ export const refusals: OpCase[] = [
   refused('pad', 'reflection beyond the mirror', { input: [1, 3, 4, 5] }, { pad: [5, 0], mode: 'reflect' }),
   refused('pad', 'unknown mode', { input: [1, 3, 4, 5] }, { pad: [1, 1], mode: 'wrap' }),
   ...refusedPooling,
+  ...refusedLstm,
   refused('sum', 'no such axis', { input: [1, 3, 4, 5] }, { axes: [4] }),
   refused('mean', 'an axis twice', { input: [1, 3, 4, 5] }, { axes: [1, -3] }),
   refused('batch_norm', 'weight of other channels', {

@@ -1,8 +1,7 @@
-import { add, mul } from '../ops/binary.ts';
 import { concat } from '../ops/concat.ts';
+import { lstm_cell } from '../ops/lstm_cell.ts';
 import { pad } from '../ops/pad.ts';
 import { slice } from '../ops/slice.ts';
-import { sigmoid, tanh } from '../ops/unary.ts';
 import type { Tensor } from '../tensor.ts';
 import { truncatedNormal } from './init.ts';
 import { Conv2d } from './layers.ts';
@@ -16,8 +15,7 @@ export interface LstmState {
 
 /**
  * A convolutional LSTM cell: Shi et al. 2015, "Convolutional LSTM network: a machine learning approach for precipitation
- * nowcasting", eq. 3 without peepholes, in the order of gates and with the forget bias of 1 of TensorFlow's cell:
- *   [i, j, f, o] = conv([x, h]),  c' = c·σ(f + 1) + σ(i)·tanh(j),  h' = tanh(c')·σ(o).
+ * nowcasting", eq. 3 without peepholes: [c', h'] = lstm_cell(conv([x, h]), c).
  */
 export class ConvLstm extends Module {
   readonly gates: Conv2d;
@@ -47,10 +45,9 @@ export class ConvLstm extends Module {
     const seen = state ? concat(x, state.h, { axis: 1 }) : pad(x, { pad: [0, 0, 0, 0, 0, this.#hidden] });
     const gates = this.gates.forward(seen);
     scope.release(seen);
-    const gate = (at: number) => slice(gates, { axis: 1, start: at * this.#hidden, end: (at + 1) * this.#hidden });
-    const entering = mul(sigmoid(gate(0)), tanh(gate(1)));
-    const c = state ? add(mul(state.c, sigmoid(add(gate(2), engine.one))), entering) : entering;
-    const h = mul(tanh(c), sigmoid(gate(3)));
-    return { c: scope.keep(c), h: scope.keep(h) };
+    const next = lstm_cell(gates, state?.c);
+    scope.release(gates);
+    const part = (at: number) => slice(next, { axis: 1, start: at * this.#hidden, end: (at + 1) * this.#hidden });
+    return { c: scope.keep(part(0)), h: scope.keep(part(1)) };
   }
 }

@@ -16,6 +16,7 @@ import { interpolate } from './interpolate.ts';
 import { linear } from './linear.ts';
 import { log_sum_exp } from './log_sum_exp.ts';
 import { bce_with_logits, charbonnier_loss, huber_loss, l1_loss, mse_loss } from './losses.ts';
+import { lstm_cell } from './lstm_cell.ts';
 import { pad } from './pad.ts';
 import { pixel_shuffle, pixel_unshuffle } from './pixel_shuffle.ts';
 import { avg_pool2d, global_avg_pool, max_pool2d, max_pool3d } from './pool.ts';
@@ -87,4 +88,5 @@ export const ops: Record<string, AnyOp> = {
   huber_loss,
   batch_norm,
   instance_norm,
+  lstm_cell,
 };

@@ -8,6 +8,7 @@ import { fusedConv } from './fused.ts';
 import { affineGrid, gridSample } from './grid.ts';
 import { linear } from './linear.ts';
 import * as loss from './loss.ts';
+import { lstmCell } from './lstm.ts';
 import { batchNorm, instanceNorm } from './norm.ts';
 import { avgPool, globalAvgPool, maxPool } from './pool.ts';
 import { mean, sum } from './reduce.ts';
@@ -78,4 +79,5 @@ export const references: Record<string, Reference> = {
   huber_loss: loss.huberLoss,
   batch_norm: batchNorm,
   instance_norm: instanceNorm,
+  lstm_cell: lstmCell,
 };

@@ -110,7 +110,8 @@ const byLargest = {
   bce_with_logits: ['input'],
   cross_entropy: ['input', 'target'],
   batch_norm: ['y', 'input', 'weight', 'bias', 'running_mean', 'running_var'],
-  instance_norm: ['y', 'input', 'weight', 'bias'],
+  instance_norm: ['y', 'input', 'weight', 'bias', 'running_mean', 'running_var'],
+  lstm_cell: ['y', 'gates', 'cell'],
 } as Record<string, string[] | undefined>;
 
 /** Σ|terms| of every number in a result: the reference on absolute values, in the inputs that the op is linear in. */

@@ -43,6 +43,7 @@ export const families = {
     'cross_entropy',
   ],
   norm: ['batch_norm', 'instance_norm'],
+  lstm: ['lstm_cell'],
   reducing: ['sum', 'mean', 'l1_loss', 'mse_loss', 'charbonnier_loss', 'huber_loss'],
 };
 
@@ -63,6 +64,7 @@ const OF_EXP: Record<string, number | undefined> = {
   log_sum_exp: 62,
   cross_entropy: 62,
   dynamic_filter: 22,
+  lstm_cell: 22,
 };
 
 /**

@@ -56,6 +56,24 @@ const clamp: Emitter = {
   },
 };
 
+/** Gates [i, j, f, o] in the channels, as the op has them. */
+const lstmCell: Emitter = {
+  inputs: ['gates', 'cell'],
+  attrs: ['forget_bias'],
+  emit({ graph, attrs, input, optional }) {
+    const gates = input('gates');
+    const cell = optional('cell');
+    const channels = gates.shape[1] / 4;
+    const gate = (i: number) => graph.slice(gates.name, 1, i * channels, (i + 1) * channels);
+    const sigmoid = (x: string) => graph.op('Sigmoid', [x]);
+    const entering = graph.op('Mul', [sigmoid(gate(0)), graph.op('Tanh', [gate(1)])]);
+    const kept = () => sigmoid(graph.op('Add', [gate(2), graph.number(attrs.forget_bias)]));
+    const c = cell ? graph.op('Add', [graph.op('Mul', [cell.name, kept()]), entering]) : entering;
+    const h = graph.op('Mul', [graph.op('Tanh', [c]), sigmoid(gate(3))]);
+    return graph.op('Concat', [c, h], { axis: 1 });
+  },
+};
+
 export const pointwise: Emitters = {
   relu: unary('Relu'),
   sigmoid: unary('Sigmoid'),
@@ -71,4 +89,5 @@ export const pointwise: Emitters = {
   sub: binary('Sub'),
   mul: binary('Mul'),
   div: binary('Div'),
+  lstm_cell: lstmCell,
 };
