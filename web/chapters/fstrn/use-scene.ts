@@ -1,0 +1,23 @@
+import { clip } from '../../lab/clip.ts';
+import type { Lab } from '../../lab/device.ts';
+import { type Outcome, useLab } from '../../lab/hooks.ts';
+import { type Scene, sceneOf } from './run.ts';
+
+/** What `useLab` makes of the scene. Waits for the clip, and until `ready`: what is to be seen first comes first. */
+export function useScene<T>(
+  work: (lab: Lab, scene: Scene, signal: AbortSignal) => Promise<T>,
+  inputs: readonly unknown[],
+  ready = true,
+): Outcome<T> {
+  const now = clip.value;
+  const outcome = useLab(
+    async (lab, signal) => {
+      if (!now || !ready) return undefined;
+      return { value: await work(lab, await sceneOf(now), signal) };
+    },
+    [now, ready, ...inputs],
+  );
+  if (outcome.kind === 'failed') return outcome;
+  if (outcome.kind === 'waiting') return { kind: 'waiting', last: outcome.last?.value };
+  return outcome.value ? { kind: 'done', value: outcome.value.value } : { kind: 'waiting' };
+}
