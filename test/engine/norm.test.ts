@@ -5,6 +5,7 @@ import { Conv2d } from '../../engine/nn/layers.ts';
 import { type Build, Module, Noise } from '../../engine/nn/module.ts';
 import { BatchNorm, InstanceNorm } from '../../engine/nn/norm.ts';
 import { batch_norm } from '../../engine/ops/batch_norm.ts';
+import { instance_norm } from '../../engine/ops/instance_norm.ts';
 import { sum } from '../../engine/ops/sum.ts';
 import { Random } from '../../engine/random.ts';
 import { Replay } from '../../engine/replay.ts';
@@ -51,6 +52,15 @@ const running = async (norm: BatchNorm) => ({
 });
 
 describe('running statistics', () => {
+  it('of instances: the mean of their means, and of their unbiased variances', async () => {
+    using _scope = engine.scope();
+    const x = engine.tensor([2, 1, 2], [1, 3, 5, 9]);
+    const [mean, variance] = [engine.tensor([1], [0]), engine.tensor([1], [1])];
+    instance_norm(x, undefined, undefined, mean, variance, { momentum: 0.1 });
+    expect(await mean.item()).toBeCloseTo(0.1 * 4.5, 6);
+    expect(await variance.item()).toBeCloseTo(0.9 + 0.1 * 5, 6);
+  });
+
   it.each([
     ['of unbiased variances, as PyTorch', 0.1, true, values - 1],
     ['of biased variances, as TensorFlow', 0.3, false, values],

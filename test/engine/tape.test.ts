@@ -232,6 +232,34 @@ describe('a tape that saves memory', () => {
     scale.dispose();
   });
 
+  it('checkpoints a module of several inputs, whatever it reads of them', async () => {
+    class Product extends Module {
+      constructor(readonly w: Tensor) {
+        super();
+      }
+      forward(a: Tensor, b: Tensor, _unread: Tensor): Tensor {
+        return mul(mul(a, b), this.w);
+      }
+    }
+    const product = new Product(engine.parameter([3], [2, 2, 2]));
+    using _scope = engine.scope();
+    using tape = engine.record();
+    const [a, unread] = [engine.tensor([3], X).track(), engine.tensor([3], X).track()];
+    tape.backward(sum(checkpoint(product, a, a, unread))); // w·x²
+    const read = async (x: Tensor) => [...(await x.grad!.read())];
+    close(
+      await read(a),
+      X.map((v) => 4 * v),
+    );
+    close(
+      await read(product.w),
+      X.map((v) => v * v),
+    );
+    expect(await read(unread)).toEqual([0, 0, 0]);
+    for (const x of [a, unread, product.w]) x.setGrad(undefined);
+    product.dispose();
+  });
+
   it('refuses to checkpoint what would draw other numbers the second time', () => {
     const build = { engine, random: new Random(1), noise: new Noise(1) };
     using _scope = engine.scope();
