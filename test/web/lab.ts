@@ -193,8 +193,9 @@ export class LabFigure {
     return this;
   }
 
-  /** The numbers with a name, as they are written. */
+  /** The numbers with a name, as they are written once all is computed. */
   async values(): Promise<Record<string, string>> {
+    await this.done();
     return Object.fromEntries(
       await this.at
         .locator('.value')
@@ -222,7 +223,8 @@ export class LabFigure {
   }
 
   /** RGBA of a canvas, as bytes. @param nth of the figure's canvases */
-  pixels(nth = 0): Promise<{ width: number; height: number; data: number[] }> {
+  async pixels(nth = 0): Promise<{ width: number; height: number; data: number[] }> {
+    await this.done();
     return this.at
       .locator('canvas')
       .nth(nth)
@@ -241,13 +243,17 @@ export class LabFigure {
   }
 }
 
-/** As a PNG with a palette, of as many colours as `most` bytes allow. */
+/** As a PNG with a palette, of as many colours as `most` bytes allow, and smaller where even few take too much. */
 async function save(png: Buffer, path: string, most: number): Promise<void> {
   const file = join(projectFolder, path);
   mkdirSync(join(file, '..'), { recursive: true });
-  for (const colours of [128, 64, 32, 16]) {
-    const filter = `split[a][b];[a]palettegen=max_colors=${colours}[p];[b][p]paletteuse=dither=none`;
-    const { code, stderr } = await runFfmpeg(['-y', '-v', 'error', '-i', '-', '-vf', filter, file], png);
+  const attempts = [128, 64, 32, 16].map((colours) => [colours, 1]).concat([0.7, 0.6].map((size) => [16, size]));
+  for (const [colours, size] of attempts) {
+    const filter = `scale=iw*${size}:-1,split[a][b];[a]palettegen=max_colors=${colours}[p];[b][p]paletteuse=dither=none`;
+    const { code, stderr } = await runFfmpeg(
+      ['-y', '-v', 'error', '-i', '-', '-vf', filter, '-compression_level', '100', file],
+      png,
+    );
     if (code !== 0) throw new Error(stderr);
     if (statSync(file).size <= most) return;
   }

@@ -1,110 +1,72 @@
-import { useMemo, useState } from 'preact/hooks';
-import { bicubicUpscale, type Degradation, degrade, type Planes } from '../../train/degrade.ts';
 import degradeSource from '../../train/degrade.ts?raw';
-import { compareFrame, DEFAULT_PROTOCOL } from '../../train/metrics.ts';
-import { clip, cut, lumaOf } from '../lab/clip.ts';
-import { Picture } from '../lab/picture.tsx';
+import metricsSource from '../../train/metrics.ts?raw';
 import { Source } from '../lab/source.tsx';
-import { Choice, Figure, Slider, tex, Value, Values } from '../lab/ui.tsx';
-
-const EDGE = 96;
-
-const waysDown = { bicubic: 'bicubic', duf: 'blur, then every 4th pixel', every: 'every 4th pixel alone' } as const;
-type WayDown = keyof typeof waysDown;
+import { tex } from '../lab/ui.tsx';
+import { Aliasing } from './lost/aliasing.tsx';
+import { Degradations } from './lost/degradations.tsx';
+import { Phase } from './lost/phase.tsx';
+import { Protocols } from './lost/protocols.tsx';
+import { Scores } from './lost/scores.tsx';
 
 export default function Lost() {
   return (
     <>
       <p>
         A camera, a codec or a phone line made your video small. Super-resolution makes it large again. Nothing can
-        bring back what is gone; a network can only know what such pictures usually look like. So first: what exactly
-        goes lost, and how do we measure it?
+        bring back what is gone; a network can only know what such pictures usually look like. So first: what exactly is
+        lost, and how is it measured?
+      </p>
+      <p>
+        To train and to judge, one takes a good picture and makes it small oneself. This step is called the{' '}
+        <b>degradation</b>, and there are several: MATLAB's bicubic <code>imresize</code>, which filters before it drops
+        pixels; a Gaussian blur before that; a Gaussian blur and then one pixel of each square. Choose one, and look at
+        the edges of the enlarged picture. A network trained for one of them is a worse judge of the others.
       </p>
       <Degradations />
+      <h3>What is too fine does not vanish by itself</h3>
+      <p>
+        A grid of samples carries waves of up to half a cycle per sample. At four times fewer samples that is an eighth
+        of a cycle per old pixel. A finer wave, sampled anyway, looks exactly like a coarser one: {tex`f`} and{' '}
+        {tex`\tfrac14 - f`} give the same samples. This is <b>aliasing</b>. Move the slider: where one pixel of each
+        square is taken, new rings appear that were never there, at full contrast. The bicubic filter removes most of
+        what is too fine first. No later step can tell a false ring from a true one; but another frame, shifted by a
+        fraction of a pixel, samples the same wave elsewhere, and this is what video super-resolution lives on.
+      </p>
+      <Aliasing />
+      <h3>Where does a small pixel lie?</h3>
+      <p>
+        <code>imresize</code> aligns the edges of the two pictures: low resolution pixel {tex`i`} lies in the middle of
+        its square, at {tex`4i + 1.5`}. Who takes every fourth pixel puts it at {tex`4i`}. Both are fine. Mixing them is
+        not: the result is then sharp and shifted by a pixel and a half. Networks learn the grid that they were trained
+        with, so low resolution from another program costs decibels that look like a bad network. Find the top of the
+        curve, then change the grid.
+      </p>
+      <Phase />
+      <h3>Two numbers</h3>
       <p>
         <b>PSNR</b> is the logarithm of the mean squared error, {tex`10 \log_{10}(255^2 / \mathrm{MSE})`} in decibels:
-        one more means a fifth less error. <b>SSIM</b> compares means, variances and covariances of small windows, and
-        is 1 for equal pictures. Both depend on choices that papers rarely print: the channel, the border, the rounding.
-        Change them and watch the same two pictures change their score.
+        one more means a fifth less error, ten more a tenth of it. It looks at each pixel alone. <b>SSIM</b> compares
+        means, variances and covariances of small windows, and is 1 for equal pictures. These three pictures have the
+        same PSNR; which looks worst to you, and what does SSIM say?
+      </p>
+      <Scores />
+      <p>
+        Both numbers depend on choices that tables rarely print: luminance or RGB, how many pixels are left out at the
+        border, whether the result and the small picture are rounded to 8 bits, which window SSIM uses. Papers differ in
+        all of them. Change them, and watch one and the same result change its score: the difference is often as large
+        as that between two networks. This is why every number of this project names its <b>protocol</b>.
       </p>
       <Protocols />
+      <p>
+        Look at the real thing: these two files make every low resolution picture and every score, here, in training and
+        in the tables of the project.
+      </p>
       <Source file="train/degrade.ts" text={degradeSource}>
-        makes every low resolution picture here, and in the training.
+        makes pictures small
+      </Source>
+      <Source file="train/metrics.ts" text={metricsSource}>
+        measures
       </Source>
     </>
-  );
-}
-
-/** A square of the clip's first frame, in luminance. */
-function useSquare(): Planes | undefined {
-  const now = clip.value;
-  return useMemo(() => {
-    if (!now) return undefined;
-    const edge = Math.min(EDGE, 4 * Math.floor(Math.min(now.width, now.height) / 4));
-    const at = (n: number) => Math.floor((n - edge) / 2);
-    return cut(lumaOf(now.frames[0]), at(now.width), at(now.height), edge, edge);
-  }, [now]);
-}
-
-function shrink({ width, height, data }: Planes, way: WayDown, scale: number): Planes {
-  if (way !== 'every') return degrade(data, width, height, way as Degradation, scale);
-  const [w, h] = [Math.ceil(width / scale), Math.ceil(height / scale)];
-  const values = Float32Array.from(
-    { length: w * h },
-    (_, i) => data[Math.floor(i / w) * scale * width + (i % w) * scale],
-  );
-  return { width: w, height: h, data: values };
-}
-
-function Degradations() {
-  const [way, setWay] = useState<WayDown>('bicubic');
-  const square = useSquare();
-  const results = useMemo(() => {
-    if (!square) return undefined;
-    const low = shrink(square, way, 4);
-    const up = bicubicUpscale(low.data, low.width, low.height, 4);
-    const score = compareFrame(square, up, { ...DEFAULT_PROTOCOL, border: [8, 8, 8, 8] });
-    return { low, up, score };
-  }, [square, way]);
-  return (
-    <Figure id="degradations" title="Down four times, and up again by bicubic interpolation">
-      <Choice label="Down by" value={way} of={waysDown} onChange={setWay} />
-      <div class="row">
-        <Picture of={square} caption="as it was" />
-        <Picture of={results?.low} caption="a sixteenth of the pixels" />
-        <Picture of={results?.up} caption="bicubic, up again" />
-      </div>
-      <Values>
-        <Value name="PSNR of the enlarged picture">{results ? `${results.score.psnr.toFixed(2)} dB` : '…'}</Value>
-        <Value name="SSIM">{results?.score.ssim.toFixed(4) ?? '…'}</Value>
-      </Values>
-    </Figure>
-  );
-}
-
-function Protocols() {
-  const [border, setBorder] = useState(8);
-  const square = useSquare();
-  const score = useMemo(() => {
-    if (!square) return undefined;
-    const low = shrink(square, 'bicubic', 4);
-    const up = bicubicUpscale(low.data, low.width, low.height, 4);
-    return compareFrame(square, up, { ...DEFAULT_PROTOCOL, border: [border, border, border, border] });
-  }, [square, border]);
-  return (
-    <Figure id="protocols" title="The same pictures, another protocol">
-      <Slider
-        label="Border left out"
-        value={border}
-        min={0}
-        max={16}
-        show={(n) => `${n} pixels`}
-        onChange={setBorder}
-      />
-      <Values>
-        <Value name="PSNR">{score ? `${score.psnr.toFixed(3)} dB` : '…'}</Value>
-        <Value name="SSIM">{score?.ssim.toFixed(4) ?? '…'}</Value>
-      </Values>
-    </Figure>
   );
 }

@@ -1,8 +1,6 @@
 import { signal } from '@preact/signals';
 import { lumaOfPlanes } from '../../train/colour.ts';
 import type { Planes } from '../../train/degrade.ts';
-import { proceduralClip } from '../../train/procedural.ts';
-import { breathe } from './device.ts';
 
 /** Frames that all figures look at. */
 export interface LabClip {
@@ -16,17 +14,24 @@ export interface LabClip {
 /** What readers drop in is cut to this, so that figures stay quick: pixels and frames. */
 export const MOST = { width: 320, height: 180, frames: 24 };
 
+/** Figures cut squares of this size out of every clip. */
+export const LEAST = 64;
+
 const [WIDTH, HEIGHT, FRAMES] = [192, 144, 12];
 
 export const clip = signal<LabClip | undefined>(undefined);
 
 /** The clip that comes along: drawn, a textured disc over a textured ground that turns. */
 export async function drawClip(): Promise<void> {
-  const frames: Planes[] = [];
-  await breathe();
-  for (const rgb of proceduralClip({ width: WIDTH, height: HEIGHT, frames: FRAMES }))
-    frames.push(planesOf(rgb, WIDTH, HEIGHT));
-  clip.value = { name: 'drawn', width: WIDTH, height: HEIGHT, frames };
+  const worker = new Worker(new URL('./clip-worker.ts', import.meta.url), { type: 'module' });
+  const frames = await new Promise<Uint8Array[]>((resolve, reject) => {
+    worker.onmessage = ({ data }: MessageEvent<Uint8Array[]>) => resolve(data);
+    worker.onerror = ({ message }) => reject(new Error(message));
+    worker.postMessage({ width: WIDTH, height: HEIGHT, frames: FRAMES });
+  });
+  worker.terminate();
+  const planes = frames.map((rgb) => planesOf(rgb, WIDTH, HEIGHT));
+  clip.value = { name: 'drawn', width: WIDTH, height: HEIGHT, frames: planes };
 }
 
 /** Interleaved bytes, RGB or RGBA, to planes. */

@@ -1,5 +1,5 @@
-import { useEffect, useState } from 'preact/hooks';
-import { inTurn, type Lab, labState, Superseded } from './device.ts';
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { breathe, inTurn, type Lab, labState, Superseded } from './device.ts';
 
 /** What became of a figure's work. */
 export type Outcome<T> =
@@ -12,23 +12,56 @@ export type Outcome<T> =
  * under way the last result stays.
  */
 export function useLab<T>(work: (lab: Lab, signal: AbortSignal) => Promise<T>, inputs: readonly unknown[]): Outcome<T> {
-  const [outcome, setOutcome] = useState<Outcome<T>>({ kind: 'waiting' });
   const state = labState.value;
+  return useOutcome(state.kind === 'ready' ? (signal) => inTurn(signal, (lab) => work(lab, signal)) : undefined, [
+    state,
+    ...inputs,
+  ]);
+}
+
+/**
+ * The same for work that needs no device. It lets the page breathe first, and should do so between its own pieces. Where it
+ * has nothing to work on yet it gives undefined, and the outcome waits.
+ */
+export function useHost<T>(
+  work: (signal: AbortSignal) => T | undefined | Promise<T | undefined>,
+  inputs: readonly unknown[],
+): Outcome<T> {
+  return useOutcome(async (signal) => {
+    await breathe();
+    const value = await work(signal);
+    if (value === undefined) throw new Superseded();
+    return value;
+  }, inputs);
+}
+
+function useOutcome<T>(
+  start: ((signal: AbortSignal) => Promise<T>) | undefined,
+  inputs: readonly unknown[],
+): Outcome<T> {
+  const [held, setHeld] = useState<{ of: readonly unknown[]; outcome: Outcome<T> }>({
+    of: [],
+    outcome: { kind: 'waiting' },
+  });
   useEffect(() => {
-    if (state.kind !== 'ready') return;
     const abort = new AbortController();
-    setOutcome((now) => ({ kind: 'waiting', last: lastOf(now) }));
-    inTurn(abort.signal, (lab) => work(lab, abort.signal)).then(
-      (value) => !abort.signal.aborted && setOutcome({ kind: 'done', value }),
-      (error) => {
-        if (abort.signal.aborted || error instanceof Superseded) return;
-        setOutcome({ kind: 'failed', why: (error as Error).message });
-      },
+    const settle = (outcome: Outcome<T>) => !abort.signal.aborted && setHeld({ of: inputs, outcome });
+    start?.(abort.signal).then(
+      (value) => settle({ kind: 'done', value }),
+      (error) => error instanceof Superseded || settle({ kind: 'failed', why: (error as Error).message }),
     );
     return () => abort.abort();
-  }, [state, ...inputs]);
-  return outcome;
+  }, inputs);
+  // Of older inputs it is the last result, from the first moment that they differ.
+  return useMemo(() => {
+    const current = held.of.length === inputs.length && held.of.every((input, i) => input === inputs[i]);
+    return current ? held.outcome : { kind: 'waiting', last: lastOf(held.outcome) };
+  }, [held, ...inputs]);
 }
 
 export const lastOf = <T>(outcome: Outcome<T>): T | undefined =>
   outcome.kind === 'done' ? outcome.value : outcome.kind === 'waiting' ? outcome.last : undefined;
+
+/** Work that had nothing to work on yet, and so gave undefined, still waits. */
+export const unlessEmpty = <T>(outcome: Outcome<T | undefined>): Outcome<T | undefined> =>
+  outcome.kind === 'done' && outcome.value === undefined ? { kind: 'waiting' } : outcome;

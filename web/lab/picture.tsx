@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { Planes } from '../../train/degrade.ts';
 
 interface PictureProps {
@@ -16,7 +16,7 @@ interface PictureProps {
 /** A picture, pixel by pixel, without smoothing. */
 export function Picture({ of, caption, zoom, onPoint, mark }: PictureProps): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (of && canvas.current) paint(canvas.current, of);
   }, [of]);
   const { width = 1, height = 1 } = of ?? {};
@@ -27,7 +27,7 @@ export function Picture({ of, caption, zoom, onPoint, mark }: PictureProps): JSX
     onPoint(at(event.clientX - box.left, box.width, width), at(event.clientY - box.top, box.height, height));
   };
   return (
-    <figure class="picture" style={zoom ? { width: `${zoom * width}px` } : {}}>
+    <figure class="picture" style={zoom ? { flex: `0 1 ${zoom * width}px`, width: `${zoom * width}px` } : {}}>
       <div class="frame" onPointerDown={point} onPointerMove={point}>
         <canvas ref={canvas} width={width} height={height} role="img" aria-label={caption} />
         {mark && <span class="mark" style={markStyle(mark, width, height)} />}

@@ -69,16 +69,15 @@ interface FigureProps {
   /** Of the chapter: the tests find it by this. */
   readonly id: string;
   readonly title: string;
-  /** A picture recorded by the tests, under public/recorded, for readers without WebGPU. */
+  /** Of a figure that needs the device: a picture under public/recorded, made by the tests, for readers without WebGPU. */
   readonly recorded?: string;
-  /** Of its work on the device; a figure without it computes on the host, with or without WebGPU. */
   readonly outcome?: Outcome<unknown>;
   readonly children: ComponentChildren;
 }
 
 /** Something to move and to see. What it shows was computed just now, in this page. */
 export function Figure({ id, title, recorded, outcome, children }: FigureProps): JSX.Element {
-  const none = labState.value.kind === 'none' && (outcome !== undefined || recorded !== undefined);
+  const none = recorded !== undefined && labState.value.kind === 'none';
   const state = none ? 'none' : (outcome?.kind ?? 'done');
   return (
     <section class="figure" id={id} aria-label={title} data-state={state} aria-busy={state === 'waiting'}>

@@ -1,9 +1,9 @@
 import { BlobSource, CanvasSink, Input, MATROSKA, MP4, QTFF, UnsupportedInputFormatError, WEBM } from 'mediabunny';
 import type { Planes } from '../../train/degrade.ts';
-import { type LabClip, MOST, planesOf } from './clip.ts';
+import { type LabClip, LEAST, MOST, planesOf } from './clip.ts';
 
 /**
- * The first frames of a video of the reader's, scaled down to MOST where it is larger. It never leaves the page: WebCodecs
+ * The first frames of a video of the reader's, scaled down to MOST where it is larger, and cut where it is too narrow. It never leaves the page: WebCodecs
  * decodes it here.
  * @throws {Error} that says what the file is, where it is no video that this browser decodes
  */
@@ -16,7 +16,7 @@ export async function readVideo(file: File): Promise<LabClip> {
       throw new Error(`this browser cannot decode the video in ${file.name} (${track.codec ?? 'unknown codec'})`);
     const shrink = Math.min(1, MOST.width / track.displayWidth, MOST.height / track.displayHeight);
     const [width, height] = [track.displayWidth, track.displayHeight].map((n) =>
-      Math.max(4 * Math.floor((n * shrink) / 4), 4),
+      Math.max(4 * Math.floor((n * shrink) / 4), LEAST),
     );
     const frames: Planes[] = [];
     for await (const { canvas } of new CanvasSink(track, { width, height, fit: 'cover' }).canvases()) {
