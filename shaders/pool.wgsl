@@ -1,6 +1,7 @@
 // Pooling: the largest value or the mean of each window. An invocation has four channels of one position, so that neighbours
 // load neighbours. The gradients gather: each input position asks the windows that it stands in.
 const MARGIN = true;        // a mean divides by the whole window, padding included; else by what lies inside
+const DILATED = true;       // taps stand apart
 const WORKGROUP = 64u;
 struct Windows {
   src: vec4i,               // D, H, W of x, and its channels / 4
@@ -45,16 +46,23 @@ fn largest_of(i: u32) -> Largest {
   let p = place(i, g.dst.xyz);
   let first = p.at * g.stride.xyz - g.padding.xyz;
   let step = g.dilation.xyz;
-  let low = max((step - 1 - first) / step, vec3i());
-  let high = min((g.src.xyz - first + step - 1) / step, g.kernel.xyz);
+  var low = max(-first, vec3i());
+  var high = min(g.src.xyz - first, g.kernel.xyz);
+  if (DILATED) {
+    low = max((step - 1 - first) / step, vec3i());
+    high = min((g.src.xyz - first + step - 1) / step, g.kernel.xyz);
+  }
   var best = Largest(x[index(p, first + low * step, g.src.xyz)], vec4f(tap(low)));
   for (var d = low.x; d < high.x; d++) {
     for (var h = low.y; h < high.y; h++) {
+      var at = index(p, first + vec3i(d, h, low.z) * step, g.src.xyz);
+      var k = tap(vec3i(d, h, low.z));
       for (var w = low.z; w < high.z; w++) {
-        let k = vec3i(d, h, w);
-        let v = x[index(p, first + k * step, g.src.xyz)];
+        let v = x[at];
         let better = (v > best.value) | is_nan(v);   // of equal values the first stays; NaN stays NaN
-        best = Largest(select(best.value, v, better), select(best.tap, vec4f(tap(k)), better));
+        best = Largest(select(best.value, v, better), select(best.tap, vec4f(k), better));
+        at += u32(step.z * g.src.w);
+        k += 1.0;
       }
     }
   }

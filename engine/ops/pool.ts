@@ -92,7 +92,10 @@ function maxPool(name: string, axes: 2 | 3) {
     shape: ({ input }, given) => shapeOf(input, windowsOf(name, input, given, axes), axes),
     forward({ input: x }, { engine, attrs: given, shape, run, keep }) {
       const windows = windowsOf(name, x.shape, given, axes);
-      const options = { uniforms: uniforms(x.shape, windows), out: shape, flops: size(shape) * size(windows.kernel) };
+      const options = {
+        ...{ uniforms: uniforms(x.shape, windows), constants: { DILATED: size(windows.dilation) > 1 } },
+        ...{ out: shape, flops: size(shape) * size(windows.kernel) },
+      };
       if (!keep) return run(kernel, 'largest', { ...options, bind: { x }, label: name });
       const taps = engine.empty(shape);
       keep('taps', taps);
