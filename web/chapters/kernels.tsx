@@ -30,9 +30,10 @@ export default function Kernels() {
       <p>
         The naive kernel is the one to change. When you press the button your text is compiled, runs in the place of the
         file within the engine, is compared with plain loops in float64 on odd sizes, with stride, groups and everything
-        fused, and is timed in turn with ours. Try: <code>WORKGROUP = 32u</code> or <code>256u</code>; taking the loop
-        over <code>ci</code> out of the others; loading four inputs at a time for one group; leaving the check{' '}
-        <code>v &gt;= g.src.z</code> away, to see what a test on odd sizes is for.
+        fused, and is timed in turn with ours (the same text twice differs by some percent, on a processor by more).
+        Try: <code>WORKGROUP = 256u</code>, and why <code>32u</code> fails (the engine starts as many workgroups as 64
+        invocations each make enough); taking the loop over <code>ci</code> out of the others; loading four inputs at a
+        time for one group; leaving the check <code>v &gt;= g.src.z</code> away, to see what a test on odd sizes is for.
       </p>
       <Edit />
       <h3>Write your own</h3>

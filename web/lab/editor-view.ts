@@ -42,7 +42,7 @@ const colours = HighlightStyle.define([
 const theme = EditorView.theme({
   '&': { color: 'var(--text)', backgroundColor: 'var(--page)', border: '1px solid var(--line)', borderRadius: '6px' },
   '&.cm-focused': { outline: '2px solid var(--blue)' },
-  '.cm-scroller': { maxHeight: '30rem', overflow: 'auto', fontSize: '0.8rem', lineHeight: '1.45' },
+  '.cm-scroller': { maxHeight: '22rem', overflow: 'auto', fontSize: '0.8rem', lineHeight: '1.45' },
   '.cm-content': { caretColor: 'var(--text)' },
   '.cm-cursor': { borderLeftColor: 'var(--text)' },
   '.cm-gutters': { backgroundColor: 'var(--panel)', color: 'var(--quiet)', borderRight: '1px solid var(--line)' },

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { breathe } from './device.ts';
 import type { TextView } from './editor-view.ts';
 
 /** Something said of a place in the text; lines and columns count from 1. */
@@ -20,7 +21,10 @@ interface EditorProps {
   readonly readOnly?: boolean;
 }
 
-/** A text of WGSL to read or to write, in colours. The editor comes when it is first shown; until then the text stands plain. */
+/** Editors open one after the other: each takes tens of milliseconds. */
+let last: Promise<unknown> = Promise.resolve();
+
+/** A text of WGSL to read or to write, in colours. The editor comes when it is nearly in sight; until then the text stands plain. */
 export function Editor({ label, text, onChange, marks = [], readOnly = false }: EditorProps): JSX.Element {
   const host = useRef<HTMLDivElement>(null);
   const changed = useRef(onChange);
@@ -29,14 +33,26 @@ export function Editor({ label, text, onChange, marks = [], readOnly = false }: 
   useEffect(() => {
     let made: TextView | undefined;
     let gone = false;
-    void import('./editor-view.ts').then(({ openView }) => {
-      if (gone) return;
-      made = openView(host.current!, { label, text, readOnly, onChange: (now) => changed.current?.(now) });
-      setView(made);
-    });
+    const near = new IntersectionObserver(
+      (entries) => {
+        if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
+        near.disconnect();
+        last = last.then(async () => {
+          const { openView } = await import('./editor-view.ts');
+          await breathe();
+          if (gone) return;
+          made = openView(host.current!, { label, text, readOnly, onChange: (now) => changed.current?.(now) });
+          setView(made);
+        });
+      },
+      { rootMargin: '600px' },
+    );
+    near.observe(host.current!);
     return () => {
       gone = true;
+      near.disconnect();
       made?.close();
+      setView(undefined);
     };
   }, [label, readOnly]);
   useEffect(() => view?.show(text), [view, text]);

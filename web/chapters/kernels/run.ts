@@ -1,7 +1,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { inTurn, type Lab, Superseded } from '../../lab/device.ts';
+import { inTurn, type Lab, labState, Superseded } from '../../lab/device.ts';
 import { lastOf, type Outcome } from '../../lab/hooks.ts';
 
+const NONE = 'This runs on a device with WebGPU: the top of the page says how to come by one.';
 const LOST =
   'The device was lost while your kernel ran: the system takes it away from work that does not end. It is open again, and ' +
   'your text is as it was.';
@@ -21,6 +22,10 @@ export function useAsked<T>(): [
     running.current?.abort();
     if (!work) {
       setOutcome(undefined);
+      return;
+    }
+    if (labState.peek().kind !== 'ready') {
+      setOutcome({ kind: 'failed', why: NONE });
       return;
     }
     const abort = new AbortController();

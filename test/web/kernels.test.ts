@@ -1,0 +1,181 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { guardLoops } from '../../web/chapters/kernels/guard.ts';
+import { problemsOf } from '../../web/chapters/kernels/problems.ts';
+import { compare, judge } from '../../web/chapters/kernels/puzzle.ts';
+import { puzzles } from '../../web/chapters/kernels/puzzles.ts';
+import { rungs } from '../../web/chapters/kernels/rungs.ts';
+import { testEngine } from '../ops/engine.ts';
+import { type Lab, type LabFigure, noChromium, openChapter, PATIENCE } from './lab.ts';
+
+const [prelu] = puzzles;
+
+describe('the judge of puzzles', () => {
+  test('passes what is right, and says of the rest what is wrong where', async () => {
+    const engine = await testEngine();
+    const before = engine.memory.stats().live;
+    const say = async (text: string) => {
+      const verdict = await judge(engine, prelu, text);
+      return 'why' in verdict ? verdict.why : verdict.kind;
+    };
+    const { solution } = prelu;
+    expect(await say(solution)).toBe('passed');
+    expect(await say(prelu.start)).toMatch(/dx\[0, 0\]: expected -?0\.\d+, nobody wrote it, with C = 3, P = 1/);
+    expect(await say(solution.replace('x[i] > 0.0', 'x[i] >= 0.0'))).toMatch(/One value is wrong|values are wrong/);
+    expect(await say(solution.replace('p += 64u', 'p += 0u'))).toMatch(/stopped after 50000 rounds/);
+    expect(await say(solution.replace('half /= 2u', 'half /= 1u'))).toMatch(/stopped after 50000 rounds/);
+    expect(await say(solution.replace('const P', 'const Q').replaceAll('< P', '< Q'))).toMatch(/unresolved|problems/);
+    expect(await say(solution.replace('const C = 4u;', ''))).toMatch(/problems|The tests set const C/);
+    expect(await say(solution.replace('fn main', 'fn mine'))).toMatch(/The tests start fn main/);
+    expect(await say(solution.replace('read> dy', 'read> grad').replaceAll('dy[', 'grad['))).toMatch(/named dy/);
+    expect(engine.memory.stats().live).toBe(before);
+  });
+
+  test('asks for tiles where the task does', async () => {
+    const temporal = puzzles.find(({ id }) => id === 'temporal')!;
+    const verdict = await judge(await testEngine(), temporal, temporal.start);
+    expect(verdict).toMatchObject({ kind: 'refused', why: expect.stringContaining('var<workgroup>') });
+  });
+
+  test('tells the first wrong value by its place', () => {
+    const want = { shape: [2, 3], data: Float64Array.of(1, 2, 3, 4, 5, 6) };
+    expect(compare('y', Float32Array.of(1, 2, 3, 4, 5, 6), want)).toEqual({ error: 0 });
+    const { why } = compare('y', Float32Array.of(1, 2, 3, 4, 7, 8), want);
+    expect(why).toBe('2 of 6 values are wrong. The first, y[1, 1]: expected 5, found 7');
+    expect(compare('y', new Float32Array(6).fill(Number.NaN), want).why).toMatch(/found NaN/);
+  });
+});
+
+describe('what readers write', () => {
+  test('gets a guard in every loop, and keeps its lines', () => {
+    const text =
+      'fn f() {\n  // for while loop {\n  for (var i = 0; i < 3; i++) {\n    while true { loop { } }\n  }\n}\n';
+    for (const way of ['together', 'apart'] as const) {
+      const lines = guardLoops(text, 7, way).split('\n');
+      expect(lines[1]).toBe('  // for while loop {');
+      expect(lines[2].match(/break;/g)).toHaveLength(1);
+      expect(lines[3].match(/break;/g)).toHaveLength(2);
+    }
+  });
+
+  test('is explained in plain words, at its line', async () => {
+    const { gpu } = (await testEngine()).device;
+    const first = async (line: string) => (await problemsOf(gpu, `fn f() {\n  ${line}\n}`))[0];
+    expect(await first('let a = 1u + 1.5f;')).toMatchObject({ line: 2, severity: 'error' });
+    expect((await first('let a = 1u + 1.5f;')).message).toMatch(
+      /^WGSL turns no type into another by itself: u32 \+ f32/,
+    );
+    expect((await first('let a = b;')).message).toMatch(/^nothing here is named b/);
+    expect((await first('let a = 1; a = 2;')).message).toMatch(/^let names a value for good/);
+    expect((await first('var a = 1.0; a = 2u;')).message).toMatch(/^the types differ/);
+    expect((await first('let a = (1;')).message).toMatch(/^a closing \) is missing/);
+    expect(await problemsOf(gpu, 'fn f() { }')).toEqual([]);
+  });
+});
+
+describe.skipIf(noChromium)(
+  'chapter "kernels"',
+  () => {
+    let lab: Lab;
+    beforeAll(async () => {
+      lab = await openChapter('kernels');
+    }, PATIENCE);
+
+    test('climbs the ladder, with a number on every rung that this device has', async () => {
+      const ladder = await lab.figure('ladder').done();
+      expect(await ladder.number('Peak of this device')).toBeGreaterThan(0);
+      for (const { id, needs } of rungs) {
+        const rung = ladder.at.locator(`[data-rung=${id}]`);
+        if ((await rung.getAttribute('data-ran')) === 'no') {
+          expect(await rung.textContent()).toContain(`not here: it takes ${needs}`);
+          continue;
+        }
+        const [ms, gflops, , differs] = await rung.locator('tr').first().locator('td').allTextContents();
+        expect(Number(ms)).toBeGreaterThan(0);
+        expect(Number(gflops)).toBeGreaterThan(0);
+        expect(Number(differs)).toBeLessThan(1e-5);
+      }
+      expect(await ladder.at.locator('[data-ran=yes]').count()).toBeGreaterThan(5);
+      await ladder.record('kernels');
+      await lab.screenshot('kernels');
+
+      const sides = lab.figure('sides').at;
+      await sides.scrollIntoViewIfNeeded();
+      await sides.getByLabel('Left').selectOption('rows');
+      await sides.getByText('Convolution, one group, as a gather').first().waitFor();
+    });
+
+    test("takes the reader's own kernel into the engine, judges it and times it", async () => {
+      const { at } = await lab.figure('edit').done();
+      const live = await lab.liveBytes();
+      const text = rungs[0].text!;
+      const check = (now: string) => verdict(lab.figure('edit'), 'Check and time', now);
+      expect(await check(text)).toMatch(/Right: largest error \d.*Ours.*GFLOP\/s.*Yours/s);
+      expect(await lab.figure('edit').number('Yours')).toBeGreaterThan(0);
+      expect(await check(text.replace('WORKGROUP = 64u', 'WORKGROUP = 32u'))).toMatch(/values are wrong.*conv3d/);
+      expect(await check(text.replace('v >= g.src.z', 'false'))).toMatch(/expected .* found .* in conv3d/);
+      expect(await check(text.replace('a++', 'a += 0'))).toMatch(/stopped after 200000 rounds/);
+      expect(await check(text.replace('const CI = 4u;', 'const CI: u32 = 4u + 0'))).toMatch(/^Line 7: a semicolon/);
+      expect(await at.locator('.cm-lint-marker-error').count()).toBe(1);
+      expect(await lab.liveBytes()).toBe(live);
+    });
+
+    test('marks errors at their lines, stops loops, gives hints, and lets the keyboard out', async () => {
+      const { page } = lab;
+      const figure = lab.figure('puzzles');
+      const say = (text: string) => verdict(figure, 'Test', text);
+      expect(await say(prelu.solution.replace('slope[c];', 'slope[c]'))).toMatch(/^Line 15: a semicolon is missing/);
+      const marker = figure.at.locator('.cm-lint-marker-error');
+      const line = figure.at.locator('.cm-lineNumbers .cm-gutterElement', { hasText: /^15$/ }).first();
+      expect(await marker.count()).toBe(1);
+      const [a, b] = [await marker.boundingBox(), await line.boundingBox()];
+      expect(Math.abs(a!.y + a!.height / 2 - b!.y - b!.height / 2)).toBeLessThan(6);
+      expect(await say(prelu.solution.replace('min(x[i], 0.0)', 'x[i]'))).toMatch(/dslope\[\d\]: expected .*, found/);
+      expect(await marker.count()).toBe(0);
+      expect(await say(prelu.solution.replace('p += 64u', 'p += 0u'))).toMatch(/A loop was stopped/);
+      expect(await say(prelu.solution)).toMatch(/^Solved/);
+
+      await figure.at.getByRole('button', { name: /^Hint/ }).click();
+      expect(await figure.at.locator('.hints li').allTextContents()).toEqual([prelu.hints[0]]);
+      await figure.at.getByRole('button', { name: 'Start over' }).click();
+      const editor = figure.at.getByRole('textbox').first();
+      expect(await editor.textContent()).toContain('Given dy, write');
+      await editor.focus();
+      await page.keyboard.press('Tab');
+      expect(await editor.evaluate((one) => one === document.activeElement)).toBe(true);
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('Tab');
+      expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Test');
+    });
+
+    test('accepts every official solution, and remembers it', async () => {
+      const { at } = lab.figure('puzzles');
+      for (const { title } of puzzles) {
+        await at.getByRole('radio', { name: title }).check();
+        await at.locator('summary').first().click();
+        await at.getByRole('button', { name: 'Take it into the editor' }).click();
+        await at.getByRole('button', { name: 'Test' }).click();
+        await at.locator('[data-verdict=passed]').waitFor();
+        expect(await at.locator('[data-verdict]').textContent()).toMatch(/Solved: \d+ values in \d tests/);
+      }
+      expect(Math.max(0, ...(await lab.longTasks()))).toBeLessThan(1000); // 100 where nothing else runs
+      await lab.page.reload();
+      await at.getByRole('radio', { name: /✓$/ }).first().waitFor();
+      expect(await at.getByRole('radio', { name: /✓$/ }).count()).toBe(puzzles.length);
+      await at.scrollIntoViewIfNeeded();
+      expect(await at.getByRole('textbox').first().textContent()).toContain('in a tree of fixed order');
+      await lab.page.close();
+    });
+  },
+  2 * PATIENCE,
+);
+
+/** What a figure says of a text, typed into its editor. */
+async function verdict({ at }: LabFigure, button: string, text: string): Promise<string> {
+  await at.scrollIntoViewIfNeeded(); // editors open when they are nearly in sight
+  await at.getByRole('textbox').first().fill(text);
+  await at.locator('[data-verdict]').waitFor({ state: 'detached' });
+  await at.getByRole('button', { name: button }).click();
+  const said = at.locator('[data-verdict]');
+  await said.waitFor();
+  return ((await said.textContent()) ?? '').trim();
+}
