@@ -33,4 +33,11 @@ export const chapters: readonly Chapter[] = [
     minutes: 6,
     load: () => import('./pixels.tsx'),
   },
+  {
+    id: 'motion',
+    title: 'Motion',
+    promise: 'How neighbouring frames are brought together, what a loss says about motion, and why video flickers.',
+    minutes: 8,
+    load: () => import('./motion.tsx'),
+  },
 ];

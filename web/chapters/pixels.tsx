@@ -3,6 +3,7 @@ import initSource from '../../engine/nn/init.ts?raw';
 import shuffleShader from '../../shaders/pixel_shuffle.wgsl';
 import type { Planes } from '../../train/degrade.ts';
 import { clip, cut, lumaOf } from '../lab/clip.ts';
+import { Superseded } from '../lab/device.ts';
 import { lastOf, useLab } from '../lab/hooks.ts';
 import { Picture } from '../lab/picture.tsx';
 import { Plot } from '../lab/plot.tsx';
@@ -178,7 +179,7 @@ function Checkerboards() {
   }, [now]);
   const outcome = useLab(
     async ({ engine }) => {
-      if (!piece) return undefined;
+      if (!piece) throw new Superseded(); // until there is a clip
       using _scope = engine.scope();
       const x = engine.tensor(
         [1, 1, piece.height, piece.width],

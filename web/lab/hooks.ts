@@ -61,7 +61,3 @@ function useOutcome<T>(
 
 export const lastOf = <T>(outcome: Outcome<T>): T | undefined =>
   outcome.kind === 'done' ? outcome.value : outcome.kind === 'waiting' ? outcome.last : undefined;
-
-/** Work that had nothing to work on yet, and so gave undefined, still waits. */
-export const unlessEmpty = <T>(outcome: Outcome<T | undefined>): Outcome<T | undefined> =>
-  outcome.kind === 'done' && outcome.value === undefined ? { kind: 'waiting' } : outcome;
