@@ -96,7 +96,7 @@ describe.skipIf(noChromium)(
       }
       expect(await ladder.at.locator('[data-ran=yes]').count()).toBeGreaterThan(5);
       await ladder.record('kernels');
-      await lab.screenshot('kernels');
+      await lab.screenshot('kernels', ladder);
 
       const sides = lab.figure('sides').at;
       await sides.scrollIntoViewIfNeeded();
@@ -135,6 +135,7 @@ describe.skipIf(noChromium)(
       expect(await say(prelu.solution)).toMatch(/^Solved/);
 
       await figure.at.getByRole('button', { name: /^Hint/ }).click();
+      await lab.screenshot('puzzles', figure);
       expect(await figure.at.locator('.hints li').allTextContents()).toEqual([prelu.hints[0]]);
       await figure.at.getByRole('button', { name: 'Start over' }).click();
       const editor = figure.at.getByRole('textbox').first();

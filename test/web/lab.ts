@@ -172,12 +172,13 @@ export class Lab {
     });
   }
 
-  /** With SCREENSHOTS=1, docs/learn/<name>.png: the whole page, 900 pixels wide. */
-  async screenshot(name: string): Promise<void> {
+  /** With SCREENSHOTS=1, docs/learn/<name>.png: the whole page 900 pixels wide, or one figure of it. */
+  async screenshot(name: string, of?: LabFigure): Promise<void> {
     if (!process.env.SCREENSHOTS) return;
     await this.page.setViewportSize({ width: 900, height: 900 });
     await this.page.waitForTimeout(300); // plots take their new width
-    await save(await this.page.screenshot({ fullPage: true }), `docs/learn/${name}.png`, 150_000);
+    const picture = of ? of.at.screenshot() : this.page.screenshot({ fullPage: true });
+    await save(await picture, `docs/learn/${name}.png`, 150_000);
   }
 }
 
