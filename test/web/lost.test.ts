@@ -2,8 +2,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { bicubicUpscale, degrade, type Planes } from '../../train/degrade.ts';
 import { compareFrame, DEFAULT_PROTOCOL, PROTOCOLS, type Protocol } from '../../train/metrics.ts';
 import { proceduralClip } from '../../train/procedural.ts';
-import { enlarge, mostDetailed, rounded, shrink } from '../../web/chapters/lost/pictures.ts';
-import { cut, lumaOf, planesOf } from '../../web/lab/clip.ts';
+import { enlarge, rounded, shrink } from '../../web/chapters/lost/pictures.ts';
+import { cut, lumaOf, mostDetailed, planesOf } from '../../web/lab/clip.ts';
 import { type Lab, noChromium, openChapter, PATIENCE } from './lab.ts';
 
 /** What the page shows of the drawn clip. */

@@ -19,6 +19,13 @@ export const chapters: readonly Chapter[] = [
     load: () => import('./lost.tsx'),
   },
   {
+    id: 'convolution',
+    title: 'Convolution, seen',
+    promise: 'What one output pixel is made of, over rows, columns and frames, and how gradients find their way back.',
+    minutes: 8,
+    load: () => import('./convolution.tsx'),
+  },
+  {
     id: 'separable',
     title: 'Separable in space and time',
     promise: 'Why a block of two small convolutions is cheaper than one large one, and by how much on your device.',
@@ -39,5 +46,27 @@ export const chapters: readonly Chapter[] = [
     promise: 'How neighbouring frames are brought together, what a loss says about motion, and why video flickers.',
     minutes: 8,
     load: () => import('./motion.tsx'),
+  },
+  {
+    id: 'fstrn',
+    title: 'FSTRN taken apart',
+    promise: 'What a trained network does between the small frames and the large ones, layer by layer.',
+    minutes: 8,
+    load: () => import('./fstrn.tsx'),
+  },
+  {
+    id: 'training',
+    title: 'Train it here',
+    promise: 'A tiny network learns in this page: what loss, block and learning rate do to it.',
+    minutes: 8,
+    load: () => import('./training.tsx'),
+  },
+  {
+    id: 'kernels',
+    title: 'The ladder of kernels',
+    promise:
+      'How one convolution becomes many times faster, rung by rung on your device; then write kernels of your own.',
+    minutes: 10,
+    load: () => import('./kernels.tsx'),
   },
 ];

@@ -56,3 +56,21 @@ export function cut({ width, height, data }: Planes, x0: number, y0: number, w: 
   }
   return { width: w, height: h, data: out };
 }
+
+/** Of the squares that begin at multiples of `step`, the one whose neighbours in a row differ most. */
+export function detailedSpot(frame: Planes, edge: number, step = 12): { x: number; y: number } {
+  let [spot, most] = [{ x: 0, y: 0 }, -1];
+  for (let y = 0; y + edge <= frame.height; y += step)
+    for (let x = 0; x + edge <= frame.width; x += step) {
+      const { data } = cut(frame, x, y, edge, edge);
+      let detail = 0;
+      for (let i = 1; i < edge * edge; i++) detail += Math.abs(data[i] - data[i - 1]);
+      if (detail > most) [spot, most] = [{ x, y }, detail];
+    }
+  return spot;
+}
+
+export function mostDetailed(frame: Planes, edge: number): Planes {
+  const { x, y } = detailedSpot(frame, edge);
+  return cut(frame, x, y, edge, edge);
+}

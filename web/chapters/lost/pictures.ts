@@ -3,7 +3,7 @@ import { type AxisMap, applyMap, composeMap, imresizeMap, padMap, sliceMap } fro
 import { toBytes } from '../../../train/colour.ts';
 import { type Degradation, degrade, type Planes } from '../../../train/degrade.ts';
 import { type FrameScore, type Picture, ssim } from '../../../train/metrics.ts';
-import { clip, cut } from '../../lab/clip.ts';
+import { clip, mostDetailed } from '../../lab/clip.ts';
 
 const EDGE = 96;
 const DIVIDES = 12; // by all scales of this chapter
@@ -16,19 +16,6 @@ export function useSquare(): Planes | undefined {
     const edge = Math.min(EDGE, DIVIDES * Math.floor(Math.min(now.width, now.height) / DIVIDES));
     return mostDetailed(now.frames[0], edge);
   }, [now]);
-}
-
-/** Of the squares that begin at multiples of DIVIDES, the one whose neighbours in a row differ most. */
-export function mostDetailed(frame: Planes, edge: number): Planes {
-  let [best, most] = [cut(frame, 0, 0, edge, edge), -1];
-  for (let y = 0; y + edge <= frame.height; y += DIVIDES)
-    for (let x = 0; x + edge <= frame.width; x += DIVIDES) {
-      const square = cut(frame, x, y, edge, edge);
-      let detail = 0;
-      for (let i = 1; i < edge * edge; i++) detail += Math.abs(square.data[i] - square.data[i - 1]);
-      if (detail > most) [best, most] = [square, detail];
-    }
-  return best;
 }
 
 export const waysDown = {
