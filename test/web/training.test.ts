@@ -1,0 +1,192 @@
+import { effect } from '@preact/signals';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Engine } from '../../engine/engine.ts';
+import { bicubicUpscale, degrade } from '../../train/degrade.ts';
+import { compareFrame, DEFAULT_PROTOCOL } from '../../train/metrics.ts';
+import { proceduralClip } from '../../train/procedural.ts';
+import { KEEP_EVERY, Session, type Settings, type Shown } from '../../web/chapters/training/session.ts';
+import { cut, type LabClip, lumaOf, planesOf } from '../../web/lab/clip.ts';
+import { inTurn, labState } from '../../web/lab/device.ts';
+import { testEngine } from '../ops/engine.ts';
+import { type Lab, noChromium, openChapter, PATIENCE } from './lab.ts';
+
+const drawn = (frames: number): LabClip => {
+  const [width, height] = [64, 56];
+  const pictures = proceduralClip({ width, height, frames });
+  return { name: 'drawn', width, height, frames: pictures.map((rgb) => planesOf(rgb, width, height)) };
+};
+const gentle: Settings = { loss: 'charbonnier', block: 'separable', lr: 1e-3 };
+
+/** Resolves when what is shown is so. */
+const until = (session: Session, holds: (shown: Shown) => boolean): Promise<void> =>
+  new Promise((resolve) => {
+    const stop = effect(() => {
+      if (holds(session.shown.value)) queueMicrotask(() => [stop(), resolve()]);
+    });
+  });
+
+/** Trains until a step is reached, as the buttons do. */
+async function trainTo(session: Session, iteration: number): Promise<void> {
+  const ended = session.start();
+  await until(session, (shown) => shown.iteration >= iteration || shown.status === 'stopped');
+  session.pause();
+  await ended;
+}
+
+const idle = () => inTurn(new AbortController().signal, async () => {});
+
+describe('a session of chapter "Train it here"', () => {
+  let engine: Engine;
+  const ready = (on: Engine) => {
+    labState.value = { kind: 'ready', lab: { engine: on, name: 'test', software: true } };
+  };
+  beforeAll(async () => {
+    engine = await testEngine();
+    ready(engine);
+  });
+  afterAll(() => engine.destroy());
+
+  test('learns; going back repeats the same losses, another rate makes others; nothing is left behind', async () => {
+    const session = new Session(drawn(8), gentle);
+    await session.prepare();
+    expect(session.shown.peek()).toMatchObject({ status: 'paused', iteration: 0, kept: [0] });
+    await trainTo(session, KEEP_EVERY);
+    const first = session.shown.peek();
+    expect(first.kept).toEqual([0, KEEP_EVERY]);
+    expect(first.losses[0].value).toBeGreaterThan(2 * first.losses[4].value);
+    expect(first.scores.at(-1)!.value).toBeGreaterThan(first.scores[0].value + 3);
+
+    await session.rewind(0);
+    expect(session.shown.peek()).toMatchObject({ iteration: 0, losses: [], kept: [0] });
+    expect(session.shown.peek().undone.length).toBe(first.losses.length);
+    await trainTo(session, KEEP_EVERY);
+    expect(session.shown.peek().losses.slice(0, 5)).toEqual(first.losses.slice(0, 5));
+    expect(session.shown.peek().scores[1]).toEqual(first.scores[1]);
+
+    await session.rewind(0);
+    await session.change({ ...gentle, lr: 1e-2 });
+    await trainTo(session, 20);
+    expect(session.shown.peek().losses[1].value).not.toBe(first.losses[1].value);
+    await session.change({ ...gentle, loss: 'mse' });
+    expect(session.shown.peek().iteration).toBeGreaterThanOrEqual(20);
+    session.close();
+    await idle();
+
+    const before = engine.memory.stats().live;
+    const second = new Session(drawn(8), { ...gentle, block: 'full' });
+    await second.prepare();
+    await second.step();
+    expect(second.shown.peek()).toMatchObject({ iteration: 1, status: 'paused' });
+    second.close();
+    await idle();
+    expect(engine.memory.stats().live).toBe(before);
+  });
+
+  test('a lost device leaves what was kept, and training goes on from there on another', async () => {
+    const session = new Session(drawn(6), gentle);
+    await session.prepare();
+    await trainTo(session, KEEP_EVERY + 2);
+    labState.value = { kind: 'opening' };
+    await session.step();
+    expect(session.shown.peek()).toMatchObject({
+      status: 'stopped',
+      why: expect.stringMatching(/^The GPU was lost at step \d+\. Training can go on from step 50\.$/),
+    });
+    const other = await testEngine();
+    ready(other);
+    await session.step();
+    expect(session.shown.peek()).toMatchObject({ status: 'paused', why: '', iteration: KEEP_EVERY + 1 });
+    session.close();
+    await idle();
+    ready(engine);
+    other.destroy();
+  });
+
+  test('a loss that is no number, and a clip too short: a sentence', async () => {
+    const wild = new Session(drawn(6), { ...gentle, loss: 'mse', lr: 1e30 });
+    await wild.prepare();
+    await trainTo(wild, KEEP_EVERY);
+    expect(wild.shown.peek().why).toMatch(/^iteration \d+: .*Training can go on from step 0\.$/);
+    wild.close();
+    const short = new Session(drawn(5), gentle);
+    await short.prepare();
+    expect(short.shown.peek().why).toBe('training takes 3 frames at a time and keeps 3 for judging: this clip has 5.');
+    short.close();
+    await idle();
+  });
+});
+
+describe.skipIf(noChromium)('chapter "Train it here"', () => {
+  let lab: Lab;
+  beforeAll(async () => {
+    lab = await openChapter('training');
+    await lab.figure('train').done();
+  }, PATIENCE);
+  const button = (name: string) => lab.figure('train').at.getByRole('button', { name, exact: true });
+
+  test('the held-out frames are judged against bicubic from the first weights on', async () => {
+    const rgb = proceduralClip({ width: 192, height: 144, frames: 12 }).slice(9);
+    const scores = rgb.map((bytes) => {
+      const { width, height, data } = middle(bytes);
+      const low = degrade(data, width, height, 'bicubic', 4);
+      return compareFrame({ width, height, data }, bicubicUpscale(low.data, low.width, low.height, 4), DEFAULT_PROTOCOL)
+        .psnr;
+    });
+    const mean = scores.reduce((a, b) => a + b) / scores.length;
+    expect(await lab.figure('train').number('PSNR of bicubic')).toBeCloseTo(mean, 1);
+    expect(await lab.figure('train').number('PSNR, frames held out')).toBeLessThan(mean);
+  });
+
+  test('trains, pauses, steps, goes back; the page listens all the while', async () => {
+    const figure = lab.figure('train');
+    await button('Train').click();
+    await lab.page.waitForFunction(
+      (least) => Number(document.querySelector('#train .value dd')?.textContent) > least,
+      KEEP_EVERY,
+    );
+    await button('Pause').click();
+    await button('Train').waitFor();
+    await lab.page.waitForTimeout(500); // the turn that was under way
+    const at = await figure.number('Step');
+    const learned = await figure.number('PSNR, frames held out');
+    expect(learned).toBeGreaterThan(25);
+    await button('One step').click();
+    await lab.page.waitForFunction(
+      (step) => document.querySelector('#train .value dd')?.textContent === step,
+      `${at + 1}`,
+    );
+    expect(await figure.number('Loss of the last step')).toBeGreaterThan(0);
+    await lab.page.getByRole('img', { name: /PSNR, dB over step; last values/ }).waitFor();
+    await lab.figure('train').record('train');
+    await lab.figure('trained').record('trained');
+    await lab.screenshot('training');
+    await figure.slide('Go back to step', 0);
+    await button('Go back').click();
+    await lab.page.waitForFunction(() => document.querySelector('#train .value dd')?.textContent === '0');
+    expect(await figure.number('PSNR, frames held out')).toBeLessThan(learned);
+  });
+
+  test('a lost device is survived', async () => {
+    const figure = lab.figure('train');
+    await button('Train').click();
+    await lab.page.waitForFunction(() => Number(document.querySelector('#train .value dd')?.textContent) > 3);
+    await lab.page.evaluate(() => {
+      const state = window.subpixel.labState.peek();
+      if (state.kind === 'ready') state.lab.engine.device.gpu.destroy();
+    });
+    await figure.at.getByText(/The GPU was lost at step \d+\. Training can go on from step 0\./).waitFor();
+    await button('One step').click();
+    await lab.page.waitForFunction(() => document.querySelector('#train .value dd')?.textContent === '1');
+    await figure.at.getByRole('alert').waitFor({ state: 'detached' });
+    await lab.page.setViewportSize({ width: 390, height: 800 });
+    expect(await lab.page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+    await lab.page.close();
+  });
+});
+
+/** The square of 128 pixels that the page judges, in luminance. */
+function middle(rgb: Uint8Array) {
+  const { data } = lumaOf(planesOf(rgb, 192, 144));
+  const bytes = { width: 192, height: 144, data: data.map(Math.round) };
+  return cut(bytes, 32, 8, 128, 128);
+}
