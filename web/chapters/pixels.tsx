@@ -3,7 +3,7 @@ import initSource from '../../engine/nn/init.ts?raw';
 import shuffleShader from '../../shaders/pixel_shuffle.wgsl';
 import type { Planes } from '../../train/degrade.ts';
 import { clip, cut, lumaOf } from '../lab/clip.ts';
-import { Superseded } from '../lab/device.ts';
+import { breathe, Superseded } from '../lab/device.ts';
 import { lastOf, useLab } from '../lab/hooks.ts';
 import { Picture } from '../lab/picture.tsx';
 import { Plot } from '../lab/plot.tsx';
@@ -187,12 +187,14 @@ function Checkerboards() {
       );
       const ways = Object.keys(WAYS) as Way[];
       const planes = await Promise.all(ways.map((way) => planeOf(enlarge(x, way, { seed, kernel }))));
-      return ways.map((way, i) => ({
-        way,
-        picture: stretched(planes[i]),
-        share: checkerboard(planes[i]),
-        spectrum: rowSpectrum(planes[i]),
-      }));
+      const results = [];
+      for (const [i, way] of ways.entries()) {
+        const plane = planes[i];
+        const spectrum = rowSpectrum(plane);
+        results.push({ way, picture: stretched(plane), share: checkerboard(plane), spectrum });
+        await breathe();
+      }
+      return results;
     },
     [piece, seed, kernel],
   );

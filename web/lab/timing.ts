@@ -15,7 +15,7 @@ export interface TimingOptions {
   readonly sampleMs?: number;
 }
 
-const MOST_REPEATS = 40;
+const MOST_REPEATS = 20;
 
 /** On which clock `timeTogether` measures. */
 export const clockOf = ({ caps }: Engine): string => (caps.timestamps ? "the device's own clock" : 'wall time');

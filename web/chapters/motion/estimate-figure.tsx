@@ -2,7 +2,7 @@ import { useMemo, useState } from 'preact/hooks';
 import type { Planes } from '../../../train/degrade.ts';
 import { psnr } from '../../../train/metrics.ts';
 import { clip } from '../../lab/clip.ts';
-import { Superseded } from '../../lab/device.ts';
+import { breathe, Superseded } from '../../lab/device.ts';
 import { lastOf, useLab } from '../../lab/hooks.ts';
 import { Picture } from '../../lab/picture.tsx';
 import { Figure, Slider, Switch, Value, Values } from '../../lab/ui.tsx';
@@ -10,6 +10,8 @@ import { flowColours, longest } from './field.ts';
 import type { Pair } from './flow-worker.ts';
 import { useFlows } from './flows.ts';
 import { visible, warpAll } from './warps.ts';
+
+const ORANGE = [255, 140, 0];
 
 /** Values of the pixels that both frames show. */
 const seenOf = ({ data }: Planes, mask: Uint8Array) => data.filter((_, i) => mask[i % mask.length]);
@@ -36,44 +38,47 @@ export function EstimateFigure() {
       const [one, two] = pairs[0];
       const [moved, returned] = await warpAll(engine, [two, back], [there, there]);
       const mask = visible(there, returned);
-      return { one, two, there, moved, mask };
+      await breathe();
+      const flow = flowColours(there, longest(there));
+      const gap = { ...one, data: one.data.map((v, i) => 128 + 4 * (moved.data[i] - v)) };
+      await breathe();
+      const scores = {
+        still: psnr(one.data, two.data),
+        moved: psnr(one.data, moved.data),
+        seen: psnr(seenOf(one, mask), seenOf(moved, mask)),
+        covered: mask.filter((v) => !v).length / mask.length,
+      };
+      await breathe();
+      return { one, moved, mask, flow, gap, most: longest(there), scores };
     },
     [known],
   );
   const outcome = flows.kind === 'failed' ? flows : warping;
   const result = lastOf(warping);
-  const pictures = useMemo(() => {
-    if (!result) return undefined;
-    const { one, there, moved, mask } = result;
+  const moved = useMemo(() => {
+    if (!result || !covered) return result?.moved;
+    const { moved, mask } = result;
     const n = mask.length;
-    const gap = { ...one, data: one.data.map((v, i) => 128 + 4 * (moved.data[i] - v)) };
-    const hidden = covered
-      ? { ...moved, data: moved.data.map((v, i) => (mask[i % n] ? v : i < n ? 255 : i < 2 * n ? 140 : 0)) }
-      : moved;
-    return { flow: flowColours(there, longest(there)), gap, hidden };
+    return { ...moved, data: moved.data.map((v, i) => (mask[i % n] ? v : ORANGE[Math.floor(i / n)])) };
   }, [result, covered]);
   const frames = now?.frames.length ?? 2;
-  const decibels = (a: ArrayLike<number>, b: ArrayLike<number>) => `${psnr(a, b).toFixed(2)} dB`;
+  const decibels = (key: 'still' | 'moved' | 'seen') => (result ? `${result.scores[key].toFixed(2)} dB` : '…');
   return (
     <Figure id="estimate" title="Motion found between two frames of the clip" recorded="motion.png" outcome={outcome}>
       <Slider label="Frame" value={first} min={1} max={frames - 1} onChange={setFirst} />
       <Slider label="Frames apart" value={apart} min={1} max={Math.min(4, frames - 1)} onChange={setApart} />
       <div class="grid">
         <Picture of={result?.one} caption={`frame ${first}`} />
-        <Picture of={pictures?.flow} caption={`flow, at most ${result ? longest(result.there).toFixed(1) : '…'} px`} />
-        <Picture of={pictures?.hidden} caption="the other frame, moved here by the flow" />
-        <Picture of={pictures?.gap} caption="difference, four times: grey is 0" />
+        <Picture of={result?.flow} caption={`flow, at most ${result?.most.toFixed(1) ?? '…'} px`} />
+        <Picture of={moved} caption="the other frame, moved here by the flow" />
+        <Picture of={result?.gap} caption="difference, four times: grey is 0" />
       </div>
       <Switch label="Show what is covered, in orange" on={covered} onChange={setCovered} />
       <Values>
-        <Value name="The other frame as it is">{result ? decibels(result.one.data, result.two.data) : '…'}</Value>
-        <Value name="moved by the flow">{result ? decibels(result.one.data, result.moved.data) : '…'}</Value>
-        <Value name="without what is covered">
-          {result ? decibels(seenOf(result.one, result.mask), seenOf(result.moved, result.mask)) : '…'}
-        </Value>
-        <Value name="Covered or outside">
-          {result ? `${((100 * result.mask.filter((v) => !v).length) / result.mask.length).toFixed(2)} %` : '…'}
-        </Value>
+        <Value name="The other frame as it is">{decibels('still')}</Value>
+        <Value name="moved by the flow">{decibels('moved')}</Value>
+        <Value name="without what is covered">{decibels('seen')}</Value>
+        <Value name="Covered or outside">{result ? `${(100 * result.scores.covered).toFixed(2)} %` : '…'}</Value>
       </Values>
     </Figure>
   );

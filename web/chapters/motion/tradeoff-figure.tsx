@@ -46,6 +46,7 @@ export function TradeoffFigure() {
       if (!known || !truth) throw new Superseded();
       const motion = await motionOf(engine, known);
       const sharp = noisy(truth, deviation);
+      await breathe();
       const smooth = await averaged(engine, sharp, motion, how);
       const path: Scores[] = [];
       for (const at of SHARES) {

@@ -1,13 +1,12 @@
 import type { Engine } from '../../../engine/engine.ts';
+import { randomUniform } from '../../../engine/kernels/random-tensor.ts';
 import { knobs } from '../../../engine/knobs.ts';
 import { add } from '../../../engine/ops/binary.ts';
 import { conv3d } from '../../../engine/ops/conv.ts';
 import { fused_conv3d } from '../../../engine/ops/fused_conv.ts';
 import { prelu } from '../../../engine/ops/prelu.ts';
 import { separable_conv3d } from '../../../engine/ops/separable_conv3d.ts';
-import { Random } from '../../../engine/random.ts';
-import type { Shape, Tensor } from '../../../engine/tensor.ts';
-import { size as elements } from '../../../engine/tensor.ts';
+import { size as elements, type Shape, type Tensor } from '../../../engine/tensor.ts';
 import { kernelsOf, type TimingOptions, timeTogether } from '../../lab/timing.ts';
 import type { Size } from './count.ts';
 
@@ -60,11 +59,10 @@ export class Blocks {
     readonly size: Size,
   ) {
     const { k, channels: c, frames, edge } = size;
-    const random = new Random(1);
     const make = (shape: Shape, layout: 'image' | 'filter' = 'image') => {
       const bound = layout === 'filter' ? (elements(shape) / c) ** -0.5 : 1;
-      const data = Float32Array.from({ length: elements(shape) }, () => bound * (2 * random.uniform() - 1));
-      const tensor = engine.parameter(shape, data, layout);
+      const stream = this.#tensors.length;
+      const tensor = engine.lasting(() => randomUniform(engine, shape, 1, stream, -bound, bound, layout).track());
       this.#tensors.push(tensor);
       return tensor;
     };
@@ -151,6 +149,6 @@ export async function fittingEdge(
   for (let edge = software ? 12 : 64; ; edge *= 2) {
     using blocks = new Blocks(engine, { ...size, edge });
     const [{ ms }] = await timeTogether(engine, [() => blocks.infer('full')], { signal, samples: 1, sampleMs: 0 });
-    if (ms > (software ? 40 : 6) || edge >= (software ? 24 : 256)) return edge;
+    if (ms > (software ? 40 : 6) || edge >= (software ? 24 : 128)) return edge;
   }
 }
