@@ -1,5 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { guardLoops } from '../../web/chapters/kernels/guard.ts';
+import { prelu as preluOp } from '../../engine/ops/prelu.ts';
+import preluWgsl from '../../shaders/prelu.wgsl';
+import { guardLoops, kernelOf } from '../../web/chapters/kernels/guard.ts';
 import { problemsOf } from '../../web/chapters/kernels/problems.ts';
 import { compare, judge } from '../../web/chapters/kernels/puzzle.ts';
 import { puzzles } from '../../web/chapters/kernels/puzzles.ts';
@@ -46,6 +48,19 @@ describe('the judge of puzzles', () => {
 });
 
 describe('what readers write', () => {
+  test('runs in the place of a file of the engine, and no longer than asked for', async () => {
+    const engine = await testEngine();
+    using _scope = engine.scope();
+    const x = engine.tensor([1, 2, 1, 2], [1, -2, 3, -4]);
+    const slope = engine.tensor([2], [0.5, 0.25]);
+    const run = async () => [...(await preluOp(x, slope).read())];
+    expect(await run()).toEqual([1, -1, 3, -1]);
+    engine.standIns.set('prelu', { kernel: kernelOf(preluWgsl.replace('out[i] = v[i] *', 'out[i] = 2.0 * v[i] *')) });
+    expect(await run()).toEqual([2, -2, 6, -2]);
+    engine.standIns.delete('prelu');
+    expect(await run()).toEqual([1, -1, 3, -1]);
+  });
+
   test('gets a guard in every loop, and keeps its lines', () => {
     const text =
       'fn f() {\n  // for while loop {\n  for (var i = 0; i < 3; i++) {\n    while true { loop { } }\n  }\n}\n';

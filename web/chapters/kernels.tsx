@@ -16,8 +16,8 @@ export default function Kernels() {
         Below is one 3×3×3 layer, computed by the project's own shaders from the plainest to the fused ones, on your
         device. The <b>peak</b> is what it reaches with multiply-adds on registers alone, with no memory at all; nobody
         gets there, and the distance says how much a kernel waits. Look for the rungs that help your device and those
-        that do not: the ranking on a processor says nothing about a GPU, so the engine measures it on every adapter and
-        chooses for itself.
+        that do not: the ranking on a processor says nothing about a GPU, so the project measures it on each adapter
+        that it meets.
       </p>
       <Ladder />
       <p>

@@ -79,7 +79,7 @@ export function openView(parent: HTMLElement, { label, text, readOnly, onChange 
       StreamLanguage.define(wgsl),
       syntaxHighlighting(colours),
       theme,
-      EditorView.contentAttributes.of({ 'aria-label': label }),
+      EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }), // keys scroll what is only read
       readOnly ? [EditorState.readOnly.of(true), EditorView.editable.of(false)] : writing,
     ],
   });
