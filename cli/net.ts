@@ -3,7 +3,8 @@ import { FormatError, UsageError } from '../engine/errors.ts';
 import { type Module, Noise } from '../engine/nn/module.ts';
 import { Random } from '../engine/random.ts';
 import { readWeights, refuseMisfit, type Weights } from '../io/checkpoint.ts';
-import { StillRandom } from '../io/weights/fit.ts';
+import { recognise, StillRandom } from '../io/weights/fit.ts';
+import { readWeightFile } from '../io/weights/read.ts';
 import { nets, srNets } from '../nets/index.ts';
 import type { Net, NetEntry } from '../nets/net.ts';
 import { DEGRADATIONS, type Degradation } from '../train/degrade.ts';
@@ -32,6 +33,21 @@ export function netEntry(name: string, others: readonly string[] = []): NetEntry
 /** Any network, for commands that know of nothing but its inputs. @throws {UsageError} that lists what there is */
 export function anyEntry(name: string): NetEntry {
   return Object.hasOwn(nets, name) ? nets[name] : netEntry(name, Object.keys(nets));
+}
+
+/**
+ * The network that a file of weights says it is of, or whose names and shapes it has.
+ * @throws {UsageError} when it is none that enlarges
+ */
+export async function netOf(path: string): Promise<string> {
+  const file = await readWeightFile(path);
+  const named = file.metadata.net;
+  const [best] = named === undefined ? await recognise(file.tensors) : [];
+  const name = named ?? (best?.problems.length === 0 ? best.net : undefined);
+  if (name !== undefined && Object.hasOwn(srNets, name)) return name;
+  const what =
+    name === undefined ? 'the names and shapes of no network here' : `weights of ${name}, which does not enlarge`;
+  throw new UsageError(`${path}: ${what}; --net tells whose they are`);
 }
 
 /** @throws {UsageError} when the user asks for a scale that the network does not have */

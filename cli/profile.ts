@@ -44,7 +44,7 @@ export function register(program: Command): void {
     .option('--inference', 'profile the network as it is used: one forward pass, no dropout')
     .option('--input <TxHxW>', 'with --inference: frames, height and width that a network enlarges', input)
     .addOption(new Option('--by <what>', 'put rows together by').choices([...GROUPINGS]).default('kernel'))
-    .option('--set <key=value>', 'another setting of the recipe', (text, all: string[]) => [...all, text], [])
+    .option('--set <key=value...>', 'change a setting of the recipe, such as net.width=32', [])
     .option('--trace <file>', 'write a trace for ui.perfetto.dev: kernels and live bytes')
     .option('--html <file>', 'write a page: timeline, roofline, memory over time and at its peak')
     .action(run);

@@ -9,12 +9,12 @@ import { optionsLike, type VideoWriterOptions } from '../io/video-writer.ts';
 import { type RawFrame, type Upscaler, upscaleFrames } from '../train/upscale.ts';
 import { counted } from '../train/words.ts';
 import { bytes, type CommonOptions, interruptible, openEngine, report, shared, wholeNumber } from './common.ts';
-import { loadNet, netEntry } from './net.ts';
+import { loadNet, netEntry, netOf } from './net.ts';
 import { startProgress } from './progress.ts';
 
 interface Options extends CommonOptions {
   readonly output: string;
-  readonly net: string;
+  readonly net?: string;
   readonly weights?: string;
   readonly scale?: number;
   readonly tile?: number;
@@ -34,7 +34,7 @@ export function register(program: Command): void {
     .command('upscale <in>')
     .description('enlarge a video, a picture or a folder of frames; keeps frame rate, colour tags and audio')
     .requiredOption('-o, --output <path>', 'a name with the ending of a video or picture, or a folder')
-    .option('--net <name>', 'a network, or bicubic', 'fstrn')
+    .option('--net <name>', 'a network, or bicubic (default: the network that the weights are of)')
     .option('--weights <file>', 'weights of the network, of a training run or published ones')
     .option('--scale <factor>', "how many times larger (default: the network's own, else 4)", wholeNumber(1))
     .option('--memory <size>', 'most device memory in use', bytes, bytes('2GB'))
@@ -63,10 +63,14 @@ export function register(program: Command): void {
 }
 
 async function run(input: string, options: Options): Promise<void> {
-  const { output, net: name } = options;
+  const { output, weights } = options;
+  if (options.net === undefined && weights === undefined) {
+    throw new UsageError('expected --weights of a network, published or trained; --net bicubic enlarges without any');
+  }
+  const name = options.net ?? (await netOf(weights!));
   if (name !== 'bicubic') {
     netEntry(name, ['bicubic']);
-    if (options.weights === undefined) {
+    if (weights === undefined) {
       throw new UsageError(
         `${name} needs --weights: published ones, or the weights.safetensors that "subpixel train ${name}" writes into ` +
           'its run folder. --net bicubic enlarges without any',

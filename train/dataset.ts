@@ -323,6 +323,9 @@ function checkOptions({ frames, crop, margin, scale, scales }: CropOptions): voi
   }
 }
 
+/** The largest multiple of the scale that fits, at least one. */
+const fitting = (room: number, scale: number): number => Math.max(Math.floor(room / scale), 1) * scale;
+
 function checkClip(clip: ClipFrames, options: CropOptions): void {
   const { name, width, height } = clip;
   const { frames, channels } = options;
@@ -332,7 +335,8 @@ function checkClip(clip: ClipFrames, options: CropOptions): void {
   }
   if (width < crop || height < crop) {
     throw new UsageError(
-      `clip ${name}: expected at least ${crop}x${crop} pixels to crop from, it has ${width}x${height}`,
+      `clip ${name}: samples are squares of ${crop} pixels (data.crop, and data.margin on each side), it has ` +
+        `${width}x${height}: --set data.crop=${fitting(Math.min(width, height) - (crop - options.crop), options.scale)} makes them smaller`,
     );
   }
   if (clip.channels < channels) throw new UsageError(`clip ${name}: expected RGB frames, it was loaded as Y`);

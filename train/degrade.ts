@@ -44,9 +44,20 @@ export function degradeBytes(data: ArrayLike<number>, width: number, height: num
   return resample(data, map(width), map(height), (v) => Float64Array.from(toBytes(v)));
 }
 
-/** MATLAB's imresize upwards, the baseline of every table: planes of (C, height, width), neither rounded nor clipped. */
-export function bicubicUpscale(data: ArrayLike<number>, width: number, height: number, scale: number): Planes {
-  const map = (n: number) => cached(`up ${scale} ${n}`, () => imresizeMap(n, scale));
+/**
+ * MATLAB's imresize upwards, the baseline of every table: planes of (C, height, width), neither rounded nor clipped.
+ * @param of how the low resolution was made: where its pixel i lies on 4i, the large picture is laid there too, lest half a
+ * pixel of shift cost the baseline several decibels
+ */
+export function bicubicUpscale(
+  data: ArrayLike<number>,
+  width: number,
+  height: number,
+  scale: number,
+  of: Degradation = 'bicubic',
+): Planes {
+  const centred = of === 'bicubic' || of === 'gaussian';
+  const map = (n: number) => cached(`up ${scale} ${n} ${centred}`, () => imresizeMap(n, scale, true, centred));
   return resample(data, map(width), map(height));
 }
 

@@ -34,7 +34,7 @@ export async function evaluateClip(
   frames: Iterable<Picture> | AsyncIterable<Picture>,
   options: EvaluateOptions,
 ): Promise<ClipEvaluation> {
-  const { scale, protocol, net } = options;
+  const { scale, degradation, protocol, net } = options;
   const waiting: { hr: Picture; lr: Planes }[] = [];
   const lowFrames = async function* () {
     for await (const frame of frames) {
@@ -51,7 +51,7 @@ export async function evaluateClip(
   for await (const result of results) {
     const { hr, lr } = waiting.shift()!;
     size = hr;
-    bicubic.push(compareFrame(hr, bicubicUpscale(lr.data, lr.width, lr.height, scale), protocol));
+    bicubic.push(compareFrame(hr, bicubicUpscale(lr.data, lr.width, lr.height, scale, degradation), protocol));
     if (net) ours.push(compareFrame(hr, { ...result, data: result.data.map((v) => 255 * v) }, protocol));
     options.onFrame?.(bicubic.length);
   }

@@ -21,6 +21,8 @@ export interface NetInput {
 
 const DEFAULT_MEMORY = 2 ** 31;
 const PROBE_EDGE = 16;
+/** Blocks are larger than their tensors, by a sixteenth, and pieces of them lie idle. */
+const USABLE = 0.85;
 
 /**
  * Runs a network on whole frames, in tiles where memory asks for it: every input is cut alike, with the overlap that the
@@ -92,17 +94,27 @@ export class Resolver {
     return tiles;
   }
 
-  /** Pixels that fit: activations grow with the tile's area, and a small tile shows by how much. */
+  /** Pixels that fit: memory has a part that is always there and one that grows with the area, and two small tiles tell both. */
   async #measure(inputs: readonly NetInput[]): Promise<number> {
     const { memory } = this.engine;
-    const edge = ceilTo(PROBE_EDGE, this.net.grid);
     const { width, height } = inputs[0].frames[0];
-    const [w, h] = [Math.min(width, edge), Math.min(height, edge)];
     const before = memory.stats().live;
-    memory.resetPeak();
-    await this.#run(inputs, { x0: 0, y0: 0, x1: w, y1: h }, 0, 1);
-    const perPixel = (memory.stats().peak - before) / (w * h);
-    return Math.floor((0.75 * (memory.budget - before)) / perPixel); // blocks are up to a quarter larger than their tensors
+    const probe = async (edge: number) => {
+      const [w, h] = [width, height].map((n) => Math.min(n, ceilTo(edge, this.net.grid)));
+      memory.resetPeak();
+      await this.#run(inputs, { x0: 0, y0: 0, x1: w, y1: h }, 0, 1);
+      return { pixels: w * h, bytes: memory.stats().peak - before };
+    };
+    const small = await probe(PROBE_EDGE);
+    const large = await probe(2 * PROBE_EDGE).catch((error) => {
+      if (error instanceof OutOfMemoryError) return small; // the small one alone must tell
+      throw error;
+    });
+    if (large.pixels === small.pixels)
+      return Math.floor((USABLE * (memory.budget - before) * small.pixels) / small.bytes);
+    const perPixel = (large.bytes - small.bytes) / (large.pixels - small.pixels);
+    const room = USABLE * (memory.budget - before) - large.bytes;
+    return Math.max(large.pixels + Math.floor(room / perPixel), 0);
   }
 
   async #resolveTile(inputs: readonly NetInput[], tile: Tile, first: number, out: readonly Planes[]): Promise<void> {

@@ -106,7 +106,7 @@ async function prepareCase(
     const made = degrade(frame.data, frame.width, frame.height, degradation, scale);
     return rounded ? { ...made, data: Float32Array.from(toBytes(made.data)) } : made;
   });
-  const bicubic = low.map(({ data, width, height }) => bicubicUpscale(data, width, height, scale));
+  const bicubic = low.map(({ data, width, height }) => bicubicUpscale(data, width, height, scale, degradation));
   return {
     name: clip.name,
     truth,

@@ -107,7 +107,13 @@ describe('subpixel upscale', () => {
   });
 
   it.each([
-    ['a network without weights', ['clip.mp4', '-o', 'x.mp4'], 2, /fstrn needs --weights: .*subpixel train fstrn/],
+    ['no weights', ['clip.mp4', '-o', 'x.mp4'], 2, /expected --weights of a network, published or trained/],
+    [
+      'a network without weights',
+      ['clip.mp4', '-o', 'x.mp4', '--net', 'fstrn'],
+      2,
+      /fstrn needs --weights: .*subpixel train fstrn/,
+    ],
     ['a missing file', ['none.mp4', '-o', 'x.mp4', '--net', 'bicubic'], 1, /none\.mp4: no such file/],
     ['text called .mp4', ['text.mp4', '-o', 'x.mp4', '--net', 'bicubic'], 1, /expected a video or picture, found text/],
     ['an empty folder', ['nothing', '-o', 'x.mp4', '--net', 'bicubic'], 1, /expected a folder of pictures, found none/],

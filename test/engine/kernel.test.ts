@@ -162,7 +162,8 @@ describe('knobs', () => {
     readKnobs({ DEBUG: '2', VALIDATE: '1', KERNEL: 'conv:direct,conv_dw:rows', PRECISION: 'f16' });
     const kernel = { conv: 'direct', conv_dw: 'rows' };
     expect(knobs).toEqual({ debug: 2, validate: true, kernel, precision: 'f16' });
-    readKnobs({ DEBUG: 'loud' });
+    expect(() => readKnobs({ DEBUG: 'loud' })).toThrow('DEBUG=loud: expected a number from 0 to 4');
+    readKnobs({});
     expect(knobs).toEqual({ debug: 0, validate: false, kernel: {}, precision: 'f32' });
     expect(() => readKnobs({ KERNEL: 'convdw:direct' })).toThrow('KERNEL=convdw:direct: expected family:variant');
     expect(() => readKnobs({ KERNEL: 'tiled' })).toThrow('the family one of conv, conv_dw, separable, pixel_shuffle');

@@ -107,7 +107,7 @@ describe('CropSampler', () => {
       'clip brief: expected at least 3 frames to train on, it has 2',
     );
     expect(make([clip('tiny', ramp(0, 9), { width: 1, height: 1 })])).toThrow(
-      'clip tiny: expected at least 16x16 pixels',
+      'clip tiny: samples are squares of 16 pixels',
     );
     expect(make([clip('grey', ramp(0, 9))], { channels: 3 })).toThrow('clip grey: expected RGB');
     expect(make([clip('cut', [10, 11, 180, 181])])).toThrow('no clip (cut) has a shot of 3 frames');
