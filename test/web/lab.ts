@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core';
 import { afterAll, afterEach, expect } from 'vitest';
 import { runFfmpeg } from '../../io/ffmpeg.ts';
@@ -66,12 +67,17 @@ async function build(folder: string): Promise<void> {
   renameSync(unfinished, folder);
 }
 
-/** Files of the built site and their bytes. */
-export async function siteFiles(): Promise<{ name: string; bytes: number }[]> {
+/** Scripts, styles and the page itself, in bytes: as they lie there, and as a server sends them, compressed. */
+export async function codeOfSite(): Promise<{ bytes: number; compressed: number }> {
   const folder = await builtSite();
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((file) => file.isFile())
-    .map(({ name, parentPath }) => ({ name, bytes: statSync(join(parentPath, name)).size }));
+  const code = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter(({ name }) => /\.(js|css|html)$/.test(name))
+    .map(({ name, parentPath }) => readFileSync(join(parentPath, name)));
+  const sum = (sizes: number[]) => sizes.reduce((a, b) => a + b, 0);
+  return {
+    bytes: sum(code.map(({ length }) => length)),
+    compressed: sum(code.map((bytes) => gzipSync(bytes).length)),
+  };
 }
 
 const types: Record<string, string> = {
@@ -134,7 +140,9 @@ export async function openChapter(id: string, { webgpu = true, ...options }: Lab
     const file = join(folder, pathname === '/' ? 'index.html' : pathname);
     if (hostname !== 'localhost') return route.abort();
     if (!existsSync(file)) return route.fulfill({ status: 404 });
-    return route.fulfill({ contentType: types[extname(file)], body: readFileSync(file) });
+    const body = readFileSync(file);
+    if (/\.(js|css|html)$/.test(file)) lab.codeBytes += body.length;
+    return route.fulfill({ contentType: types[extname(file)], body });
   });
   await page.addInitScript(() => {
     const tasks: number[] = [];
@@ -152,6 +160,8 @@ export async function openChapter(id: string, { webgpu = true, ...options }: Lab
 export class Lab {
   /** What went wrong in the page since the last test. */
   readonly troubles: string[] = [];
+  /** Of scripts, styles and the page itself that were asked for, uncompressed. */
+  codeBytes = 0;
   constructor(readonly page: Page) {}
 
   figure(id: string): LabFigure {
@@ -176,6 +186,7 @@ export class Lab {
   async screenshot(name: string, of?: LabFigure): Promise<void> {
     if (!process.env.SCREENSHOTS) return;
     await this.page.setViewportSize({ width: 900, height: 900 });
+    await this.page.evaluate(() => scrollTo(0, 0)); // what sticks goes back to its place
     await this.page.waitForTimeout(300); // plots take their new width
     const picture = of ? of.at.screenshot() : this.page.screenshot({ fullPage: true });
     await save(await picture, `docs/learn/${name}.png`, 150_000);

@@ -12,7 +12,7 @@ import { InputGradient, WeightGradient } from './convolution/gradients.tsx';
 import { WindowFigure } from './convolution/window.tsx';
 
 export default function Convolution() {
-  const [settings, setSettings] = useState<Settings>({ filter: 'edges', stride: 1, padding: 1, dilation: 1 });
+  const [settings, setSettings] = useState<Settings>({ filter: 'edges', stride: 1, padding: 0, dilation: 1 });
   const [loss, setLoss] = useState<LossName>('one');
   const [exponent, setExponent] = useState(-2);
   const patch = usePatch();

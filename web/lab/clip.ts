@@ -21,8 +21,9 @@ const [WIDTH, HEIGHT, FRAMES] = [192, 144, 12];
 
 export const clip = signal<LabClip | undefined>(undefined);
 
-/** The clip that comes along: drawn, a textured disc over a textured ground that turns. */
+/** The clip that comes along: drawn, a textured disc over a textured ground that turns. What came meanwhile stays. */
 export async function drawClip(): Promise<void> {
+  const before = clip.peek();
   const worker = new Worker(new URL('./clip-worker.ts', import.meta.url), { type: 'module' });
   const frames = await new Promise<Uint8Array[]>((resolve, reject) => {
     worker.onmessage = ({ data }: MessageEvent<Uint8Array[]>) => resolve(data);
@@ -31,7 +32,7 @@ export async function drawClip(): Promise<void> {
   });
   worker.terminate();
   const planes = frames.map((rgb) => planesOf(rgb, WIDTH, HEIGHT));
-  clip.value = { name: 'drawn', width: WIDTH, height: HEIGHT, frames: planes };
+  if (clip.peek() === before) clip.value = { name: 'drawn', width: WIDTH, height: HEIGHT, frames: planes };
 }
 
 /** Interleaved bytes, RGB or RGBA, to planes. */

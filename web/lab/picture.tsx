@@ -30,7 +30,7 @@ export function Picture({ of, caption, zoom, onPoint, mark }: PictureProps): JSX
     <figure class="picture" style={zoom ? { flex: `0 1 ${zoom * width}px`, width: `${zoom * width}px` } : {}}>
       <div class="frame" onPointerDown={point} onPointerMove={point}>
         <canvas ref={canvas} width={width} height={height} role="img" aria-label={caption} />
-        {mark && <span class="mark" style={markStyle(mark, width, height)} />}
+        {of && mark && <span class="mark" style={markStyle(mark, width, height)} />}
       </div>
       <figcaption>{caption}</figcaption>
     </figure>

@@ -20,7 +20,7 @@ function reaches(settings: Shared['settings'], q: number): { p: number; k: numbe
 
 /** Back to the input: every output that read a pixel returns its gradient through the weight that it was read with. */
 export function InputGradient({ settings, change, outcome, loss, setLoss }: SharedLoss) {
-  const [[row, column], setPlace] = useState<readonly [number, number]>([4, 4]);
+  const [[row, column], setPlace] = useState<readonly [number, number]>([4, 5]);
   const edge = outputEdge(settings);
   const now = lastOf(outcome);
   const current = outcome.kind === 'done' ? outcome.value : undefined;
