@@ -151,7 +151,7 @@ describe('subpixel upscale', () => {
     writeFileSync(cli.path('text.mp4'), 'this is no video\n');
     mkdirSync(cli.path('nothing'), { recursive: true });
     const before = readdirSync(cli.folder);
-    const plain = (arg: string) => !/^(\.|bicubic|\d+(KB)?|-.*)$/.test(arg);
+    const plain = (arg: string) => !/^(\.|bicubic|fstrn|\d+(KB)?|-.*)$/.test(arg);
     const result = await cli.run('upscale', ...args.map((arg) => (plain(arg) ? cli.path(arg) : arg)));
     expect(result).toMatchObject({ code, stdout: '', stderr: expect.stringMatching(message) });
     expect(readdirSync(cli.folder)).toEqual(before);
