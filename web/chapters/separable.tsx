@@ -1,5 +1,6 @@
 import { useMemo, useState } from 'preact/hooks';
 import separableSource from '../../engine/ops/separable_conv3d.ts?raw';
+import { counted } from '../../train/words.ts';
 import { lastOf, useLab } from '../lab/hooks.ts';
 import { Plot } from '../lab/plot.tsx';
 import { Source } from '../lab/source.tsx';
@@ -63,8 +64,8 @@ export default function Separable() {
         <b>Cleverer arithmetic for one side.</b> Winograd's algorithm makes 2×2 outputs of a 3×3 window from 16 products
         instead of 36, so 4 for each output instead of 9. That helps the 3×3 part of both blocks, but not the pair's
         three taps in time: 3·4 products against 4 + 3, a promise of 12 / 7 = 1.71. Choose Winograd, measure, then
-        choose the plain kernel. The shaders that ran are named under the table. Both times fall with Winograd where a
-        device has arithmetic to save; the ratio falls too.
+        choose the plain kernel. The shaders that ran are named under the table. Winograd pays where a device waits for
+        arithmetic rather than for memory.
       </p>
       <p>
         <b>Taps in the padding.</b> At the first and the last frame, a third of the taps in time meets zeros. A kernel
@@ -100,7 +101,7 @@ function Counts() {
     ['Parameters, with biases', 'parameters'],
   ];
   return (
-    <Figure id="counts" title={`The arithmetic of one layer, on ${frames} frames of ${EDGE}x${EDGE}`}>
+    <Figure id="counts" title={`The arithmetic of one layer, on ${counted(frames, 'frame')} of ${EDGE}x${EDGE}`}>
       <Slider label="Taps along each axis, k" value={k} min={1} max={7} step={2} onChange={setK} />
       <Slider label="Channels, C" value={channels} min={4} max={128} step={4} onChange={setChannels} />
       <Slider label="Frames" value={frames} min={1} max={16} onChange={setFrames} />
@@ -196,7 +197,8 @@ function Times({ measured, clock }: { readonly measured: Measured; readonly cloc
   return (
     <>
       <p class="about">
-        {k}×{k}×{k}, {channels} channels, {frames} frames of {edge}x{edge}, {KERNELS[kernels]}; medians, {clock}
+        {k}×{k}×{k}, {channels} channels, {counted(frames, 'frame')} of {edge}x{edge}, {KERNELS[kernels]}; medians,{' '}
+        {clock}
       </p>
       <div class="wide">
         <table>
