@@ -117,16 +117,21 @@ describe.skipIf(noChromium)(
     });
 
     test('takes a video of the reader, and says what is wrong with a file that is none', async () => {
-      const video = join(folder, 'mine.webm');
-      const source = 'testsrc=size=96x64:rate=10:duration=0.6';
-      const { code, stderr } = await runFfmpeg(['-v', 'error', '-f', 'lavfi', '-i', source, '-c:v', 'libvpx', video]);
-      expect(stderr).toBe('');
-      expect(code).toBe(0);
-      const { page } = await openChapter(first.id);
+      const drawn = async (name: string, size: string) => {
+        const source = `testsrc=size=${size}:rate=10:duration=0.6`;
+        const args = ['-v', 'error', '-f', 'lavfi', '-i', source, '-c:v', 'libvpx', join(folder, name)];
+        expect(await runFfmpeg(args)).toMatchObject({ code: 0, stderr: '' });
+        return join(folder, name);
+      };
+      const lab = await openChapter(first.id);
+      const { page } = lab;
       const chooser = page.locator('.clip');
       const chosen = chooser.locator('input[type=file]');
-      await chosen.setInputFiles(video);
+      await chosen.setInputFiles(await drawn('mine.webm', '96x64'));
       await chooser.getByText('Clip: mine.webm, 6 frames of 96x64').waitFor();
+      await chosen.setInputFiles(await drawn('narrow.webm', '640x30'));
+      await chooser.getByText('Clip: narrow.webm, 6 frames of 320x64').waitFor();
+      await lab.figure('degradations').done(); // the smallest that figures get
       await chosen.setInputFiles({ name: 'notes.mp4', mimeType: 'video/mp4', buffer: Buffer.from('no video at all') });
       await chooser.getByText('notes.mp4 is no MP4, MOV, WebM or Matroska file').waitFor();
       await chooser.getByRole('button', { name: 'The drawn clip' }).click();
