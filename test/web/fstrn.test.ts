@@ -71,6 +71,18 @@ describe.skipIf(noChromium)('chapter "FSTRN taken apart"', () => {
     }
   });
 
+  test('errors, eight times as strong', async () => {
+    const figure = lab.figure('result');
+    await figure.check('their errors, eight times as strong');
+    const bicubic = bicubicUpscale(low[2].data, WIDTH / 4, HEIGHT / 4, 4);
+    const { data } = await figure.pixels(1);
+    for (const i of [0, 1000, 20_000]) {
+      const error = 127.5 + 8 * (bicubic.data[i] - truth[2].data[i]);
+      expect(Math.abs(data[4 * i] - Math.min(Math.max(error, 0), 255))).toBeLessThanOrEqual(1);
+    }
+    await figure.check('the pictures');
+  });
+
   test('the edge between before and after moves by keys and by the pointer', async () => {
     const figure = lab.figure('result');
     const slider = figure.at.getByRole('slider', { name: 'bicubic, then the network' });

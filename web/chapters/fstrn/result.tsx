@@ -14,6 +14,9 @@ export interface Run {
   readonly on: Switches;
 }
 
+const views = { pictures: 'the pictures', errors: 'their errors, eight times as strong' } as const;
+type View = keyof typeof views;
+
 const blocks = { separable: 'separable', full: 'full 3D' } as const;
 
 interface ResultProps {
@@ -25,10 +28,12 @@ interface ResultProps {
 /** The enlarged frames beside bicubic ones, with parts of the network switched off. */
 export function Result({ run, on, onChange }: ResultProps) {
   const [frame, setFrame] = useState(Math.floor(WINDOW / 2));
+  const [view, setView] = useState<View>('pictures');
   const done = lastOf(run);
   const seen = useMemo(() => done && judge(done, frame), [done, frame]);
+  const shown = useMemo(() => done && seen && viewOf(done, seen, view), [done, seen, view]);
   const change = (part: Partial<Switches>) => onChange({ ...on, ...part });
-  const alone = done && !done.on.crossResidual;
+  const alone = view === 'pictures' && done && !done.on.crossResidual;
   return (
     <Figure id="result" title="Before and after, and what each path brings" recorded="result.png" outcome={run}>
       <Choice label="Blocks" value={on.block} of={blocks} onChange={(block) => change({ block })} />
@@ -50,9 +55,10 @@ export function Result({ run, on, onChange }: ResultProps) {
         show={(t) => `${t + 1} of ${WINDOW}`}
         onChange={setFrame}
       />
+      <Choice label="Show" value={view} of={views} onChange={setView} />
       <Compare
-        before={{ name: 'bicubic', picture: seen?.bicubic }}
-        after={{ name: alone ? 'what the network adds' : 'the network', picture: seen?.shown }}
+        before={{ name: 'bicubic', picture: shown?.before }}
+        after={{ name: alone ? 'what the network adds' : 'the network', picture: shown?.after }}
       />
       {alone && (
         <p>Without CRL there is no picture to add to. Shown is the output itself: four times as strong, on grey.</p>
@@ -66,11 +72,31 @@ export function Result({ run, on, onChange }: ResultProps) {
   );
 }
 
-function judge({ scene, layers, on }: Run, frame: number) {
+interface Seen {
+  readonly truth: Planes;
+  readonly bicubic: Planes;
+  readonly result: Planes;
+  readonly before: number;
+  readonly after: number;
+}
+
+function judge({ scene, layers }: Run, frame: number): Seen {
   const { shape, values } = layers[layers.length - 1];
   const result = picturesOf(shape, values)[frame];
   const [truth, bicubic] = [scene.truth[frame], scene.bicubic[frame]];
   const psnr = (picture: Planes) => compareFrame(truth, picture, protocolFor(truth)).psnr;
-  const shown = on.crossResidual ? result : { ...result, data: result.data.map((v) => 127.5 + 4 * v) };
-  return { bicubic, shown, before: psnr(bicubic), after: psnr(result) };
+  return { truth, bicubic, result, before: psnr(bicubic), after: psnr(result) };
+}
+
+/** Differences are drawn on grey. */
+function viewOf({ on }: Run, { truth, bicubic, result }: Seen, view: View): { before: Planes; after: Planes } {
+  if (view === 'pictures') {
+    const added = { ...result, data: result.data.map((v) => 127.5 + 4 * v) };
+    return { before: bicubic, after: on.crossResidual ? result : added };
+  }
+  const errors = (picture: Planes) => ({
+    ...picture,
+    data: picture.data.map((v, i) => 127.5 + 8 * (v - truth.data[i])),
+  });
+  return { before: errors(bicubic), after: errors(result) };
 }

@@ -1,4 +1,5 @@
 import { useState } from 'preact/hooks';
+import { labState } from '../../lab/device.ts';
 import { Choice, Slider } from '../../lab/ui.tsx';
 import { MOST_STEPS, type Session, type Settings } from './session.ts';
 
@@ -17,7 +18,7 @@ export function Controls({ session, settings, onChange }: ControlsProps) {
   const [wanted, setWanted] = useState(0);
   const at = Math.min(wanted, Math.max(kept.length - 1, 0));
   const runs = status === 'running';
-  const waits = status === 'preparing';
+  const waits = status === 'preparing' || labState.value.kind !== 'ready';
   const done = iteration >= MOST_STEPS;
   return (
     <>

@@ -38,6 +38,9 @@ const AMOUNTS: readonly Amount[] = [
 const STEP_MS = 40;
 const TURN_MS = 60;
 
+/** What the recipe's network takes and makes. */
+const LUMINANCE = { config: { channels: 1, scale: 4 } };
+
 export interface Point {
   readonly iteration: number;
   readonly value: number;
@@ -216,12 +219,13 @@ export class Session {
   async #ready(lab: Lab): Promise<Trainer> {
     if (this.#trainer?.engine === lab.engine) return this.#trainer;
     this.#clips ??= await clipsOf(this.clip);
+    this.#validation ??= await Validation.prepare([this.#clips.held], LUMINANCE, {
+      ...{ degradation: 'bicubic', rounded: false, frames: FRAMES, crop: lab.software ? 128 : 256, window: FRAMES },
+    });
     this.#amount ??= await this.#affordable(lab);
     const trainer = this.#build(lab, this.#amount);
     this.#trainer = trainer;
-    this.#validation ??= await Validation.prepare([this.#clips.held], trainer.net, {
-      ...{ degradation: 'bicubic', rounded: false, frames: FRAMES, crop: lab.software ? 128 : 256, window: FRAMES },
-    });
+    await breathe();
     const last = this.#kept.at(-1);
     if (last) await this.#backTo(trainer, last.progress.iteration);
     else await this.#judge(trainer);
@@ -239,6 +243,9 @@ export class Session {
     const [least] = AMOUNTS;
     const trainer = this.#build(lab, least, { ...this.#settings, lr: 1e-4 }); // these steps are to go well
     try {
+      await breathe();
+      // compiles what goes forward: the kernels of a whole step at once would hold the page
+      await trainer.evaluating((net) => this.#validation!.measure(lab.engine, net));
       let ms = Number.POSITIVE_INFINITY;
       for (let i = 0; i < 6; i++) {
         const began = performance.now();
@@ -329,5 +336,7 @@ async function clipsOf({ name, width, height, frames }: LabClip): Promise<{ trai
     await breathe();
   }
   const part = (own: readonly Uint8Array[]): ClipFrames => ({ name, width, height, channels: 1, frames: own });
-  return { train: new ClipStore([part(bytes.slice(0, -FRAMES))]), held: part(bytes.slice(-FRAMES)) };
+  const train = new ClipStore([part(bytes.slice(0, -FRAMES))]);
+  await breathe();
+  return { train, held: part(bytes.slice(-FRAMES)) };
 }
