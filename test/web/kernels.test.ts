@@ -163,7 +163,7 @@ describe.skipIf(noChromium)(
       expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Test');
     });
 
-    test('accepts every official solution, and remembers it', async () => {
+    test('accepts every official solution, remembers it, and survives the loss of its device', async () => {
       const { at } = lab.figure('puzzles');
       for (const { title } of puzzles) {
         await at.getByRole('radio', { name: title }).check();
@@ -174,6 +174,16 @@ describe.skipIf(noChromium)(
         expect(await at.locator('[data-verdict]').textContent()).toMatch(/Solved: \d+ values in \d tests/);
       }
       expect(Math.max(0, ...(await lab.longTasks()))).toBeLessThan(1000); // 100 where nothing else runs
+
+      const edit = lab.figure('edit').at;
+      await edit.getByRole('button', { name: 'Start over' }).click();
+      await edit.getByRole('button', { name: 'Check and time' }).click();
+      await lab.page.evaluate(() => {
+        const state = window.subpixel.labState.peek();
+        if (state.kind === 'ready') state.lab.engine.device.gpu.destroy();
+      });
+      expect(await edit.getByRole('alert').textContent()).toMatch(/The device was lost while your kernel ran/);
+      await lab.page.waitForFunction(() => window.subpixel.labState.peek().kind === 'ready');
       await lab.page.reload();
       await at.getByRole('radio', { name: /✓$/ }).first().waitFor();
       expect(await at.getByRole('radio', { name: /✓$/ }).count()).toBe(puzzles.length);

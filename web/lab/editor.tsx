@@ -37,13 +37,14 @@ export function Editor({ label, text, onChange, marks = [], readOnly = false }: 
       (entries) => {
         if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
         near.disconnect();
-        last = last.then(async () => {
+        const open = async () => {
           const { openView } = await import('./editor-view.ts');
           await breathe();
           if (gone) return;
           made = openView(host.current!, { label, text, readOnly, onChange: (now) => changed.current?.(now) });
           setView(made);
-        });
+        };
+        last = last.then(open).catch(() => {}); // an editor that cannot be had leaves the text plain
       },
       { rootMargin: '600px' },
     );

@@ -1,4 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
+import type { Engine } from '../../../engine/engine.ts';
+import { DeviceLostError } from '../../../engine/errors.ts';
 import { inTurn, type Lab, labState, Superseded } from '../../lab/device.ts';
 import { lastOf, type Outcome } from '../../lab/hooks.ts';
 
@@ -6,6 +8,17 @@ const NONE = 'This runs on a device with WebGPU: the top of the page says how to
 const LOST =
   'The device was lost while your kernel ran: the system takes it away from work that does not end. It is open again, and ' +
   'your text is as it was.';
+
+/** What fails of a loss may come before the loss is told. */
+async function isLost(engine: Engine | undefined): Promise<boolean> {
+  await new Promise((resolve) => setTimeout(resolve));
+  try {
+    engine?.device.throwIfFailed();
+    return false;
+  } catch (failure) {
+    return failure instanceof DeviceLostError;
+  }
+}
 
 /**
  * Work that is done when someone asks for it, once: unlike `useLab` it is not begun again on a new device, which a reader's
@@ -31,11 +44,15 @@ export function useAsked<T>(): [
     const abort = new AbortController();
     running.current = abort;
     setOutcome((now) => ({ kind: 'waiting', last: now && lastOf(now) }));
-    inTurn(abort.signal, (lab) => work(lab, abort.signal)).then(
+    let engine: Engine | undefined;
+    inTurn(abort.signal, (lab) => {
+      engine = lab.engine;
+      return work(lab, abort.signal);
+    }).then(
       (value) => !abort.signal.aborted && setOutcome({ kind: 'done', value }),
-      (error) => {
-        if (abort.signal.aborted) return;
-        setOutcome({ kind: 'failed', why: error instanceof Superseded ? LOST : (error as Error).message });
+      async (error) => {
+        const lost = error instanceof Superseded || (await isLost(engine));
+        if (!abort.signal.aborted) setOutcome({ kind: 'failed', why: lost ? LOST : (error as Error).message });
       },
     );
   };
