@@ -36,7 +36,7 @@ export const digits = (value: number | undefined): string => (value === undefine
 /** One output pixel and what it is made of. */
 export function WindowFigure({ settings, change, outcome }: Shared) {
   const edge = outputEdge(settings);
-  const [[row, column], setPlace] = useState<readonly [number, number]>([3, 3]);
+  const [[row, column], setPlace] = useState<readonly [number, number]>([1, 4]);
   const at = [Math.min(row, edge - 1), Math.min(column, edge - 1)] as const;
   const now = lastOf(outcome);
   const current = outcome.kind === 'done' ? outcome.value : undefined;
