@@ -93,6 +93,7 @@ describe.skipIf(noChromium)(
     let lab: Lab;
     beforeAll(async () => {
       lab = await openChapter('kernels');
+      await lab.figure('ladder').done(); // figures take turns on the device
     }, PATIENCE);
 
     test('climbs the ladder, with a number on every rung that this device has', async () => {
