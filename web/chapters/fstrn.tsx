@@ -35,10 +35,11 @@ export default function FstrnTakenApart() {
       </p>
       <Result run={run} on={on} onChange={setOn} />
       <p>
-        What to look for: with both on, look at the errors, where lines of the drawn grids fade on the network's side.
-        Fine noise stays on both: no network knows what it was. Without CRL the picture is gone, and what remains are
-        edges: that is what it learned to add. Without LRL the blocks' output stands alone, in a mixture that the last
-        layers were never trained on, and part of the gain is gone.
+        What to look for: with both on, show the errors and drag. Edges, such as the disc's, are thinner on the
+        network's side. Bars finer than the small pictures' pixels stay lost on both, and so does noise: nothing tells
+        what it was. Without CRL the picture is gone, and what remains are edges: that is what it learned to add.
+        Without LRL the blocks' output stands alone, a mixture that the last layers were never trained on, and part of
+        the gain is gone.
       </p>
       <Layers run={layers} />
       <p>

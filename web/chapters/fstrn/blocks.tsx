@@ -60,8 +60,8 @@ export function Blocks({ ready }: { readonly ready: boolean }) {
               <th>Parameters</th>
               <th>in blocks</th>
               <th>Multiply-adds a pixel</th>
-              <th>Time</th>
-              <th>PSNR</th>
+              <th>ms</th>
+              <th>PSNR, dB</th>
             </tr>
           </thead>
           <tbody>
@@ -71,8 +71,8 @@ export function Blocks({ ready }: { readonly ready: boolean }) {
                 <td>{parameters}</td>
                 <td>{inBlocks}</td>
                 <td>{Math.round(macs)}</td>
-                <td>{ms.toFixed(2)} ms</td>
-                <td>{psnr.toFixed(2)} dB</td>
+                <td>{ms.toFixed(1)}</td>
+                <td>{psnr.toFixed(2)}</td>
               </tr>
             ))}
             <tr>

@@ -63,7 +63,7 @@ export function WhereTimeGoes({ on, ready }: { readonly on: Switches; readonly r
             <tr>
               <th>{groupings[by]}</th>
               <th>Share</th>
-              <th>Time</th>
+              <th>ms</th>
               <th>GFLOP/s</th>
             </tr>
           </thead>
@@ -74,7 +74,7 @@ export function WhereTimeGoes({ on, ready }: { readonly on: Switches; readonly r
                 <td>
                   <meter value={ms / total} aria-label={`share of ${name}`} /> {Math.round((100 * ms) / total)} %
                 </td>
-                <td>{ms.toFixed(3)} ms</td>
+                <td>{ms.toFixed(3)}</td>
                 <td>{gflops > 0.005 ? gflops.toFixed(2) : ''}</td>
               </tr>
             ))}
