@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { FormatError } from '../engine/errors.ts';
 import type { ConvBench } from './conv.ts';
 import { formName, passNames } from './conv-text.ts';
+import type { NetRow } from './net-speed.ts';
 import type { OpRow } from './ops.ts';
 import type { OverheadRow } from './overhead.ts';
 import type { Origin } from './result.ts';
@@ -62,6 +63,7 @@ const titles: Readonly<Record<string, string>> = {
   conv: 'Convolutions: separable against full',
   ops: 'Operations',
   step: 'Training steps',
+  nets: 'Networks: one frame',
   overhead: 'Dispatches',
   worklist: 'Shared work list: subpixel beside other engines',
 };
@@ -83,6 +85,7 @@ export async function readResults(files: readonly string[]): Promise<Group[]> {
     if ('bench' in content && content.bench in titles) {
       const conv = content.bench === 'conv' ? (content as unknown as ConvBench) : undefined;
       columns.push({ bench: content.bench, column: ourColumn(content, file), conv });
+      if (content.bench === 'nets') columns.push(...peerOfNets(content.rows as NetRow[], file));
     } else if ('peer' in content && content.items) {
       for (const column of peerColumns(content as PeerFile, file)) add(column);
     } else throw new FormatError(`${file}: neither a result of subpixel bench --out nor of a shared work list`);
@@ -123,6 +126,8 @@ function ourColumn(result: Ours, file: string): Column {
     for (const row of result.rows as OpRow[]) entries.set(`${row.op} ${row.pass} ${row.shape.join('x')}`, row);
   } else if (bench === 'step') {
     for (const row of result.rows as StepRow[]) entries.set(`${row.recipe} ${row.batch.join('x')}`, row);
+  } else if (bench === 'nets') {
+    for (const row of result.rows as NetRow[]) entries.set(netItem(row), row);
   } else {
     for (const row of result.rows as OverheadRow[]) entries.set(row.what, { ms: row.recordUs / 1000 });
   }
@@ -143,6 +148,16 @@ function ourColumn(result: Ours, file: string): Column {
       peak: `${gflops.toFixed(0)} GFLOP/s, ${Math.max(copyGbs, readGbs).toFixed(0)} GB/s`,
     },
   };
+}
+
+const netItem = ({ net, input }: NetRow): string => `${net} ${input.join('x')}`;
+
+/** The same networks in another program, where the bench ran them there too. */
+function peerOfNets(rows: readonly NetRow[], file: string) {
+  const name = rows.find(({ peer }) => peer)?.peer?.name;
+  if (!name) return [];
+  const entries = new Map(rows.flatMap((row) => (row.peer ? [[netItem(row), { ms: row.peer.ms }] as const] : [])));
+  return [{ bench: 'nets', column: { label: name, file: basename(file), engine: name, entries, facts: {} } }];
 }
 
 /** One column, or one for each mode where a file holds several (precision, memory layout). */
