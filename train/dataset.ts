@@ -323,9 +323,6 @@ function checkOptions({ frames, crop, margin, scale, scales }: CropOptions): voi
   }
 }
 
-/** The largest multiple of the scale that fits, at least one. */
-const fitting = (room: number, scale: number): number => Math.max(Math.floor(room / scale), 1) * scale;
-
 function checkClip(clip: ClipFrames, options: CropOptions): void {
   const { name, width, height } = clip;
   const { frames, channels } = options;
@@ -334,9 +331,11 @@ function checkClip(clip: ClipFrames, options: CropOptions): void {
     throw new UsageError(`clip ${name}: expected at least ${frames} frames to train on, it has ${clip.frames.length}`);
   }
   if (width < crop || height < crop) {
+    const room = Math.min(width, height) - (crop - options.crop);
+    const most = room - (room % options.scale);
     throw new UsageError(
       `clip ${name}: samples are squares of ${crop} pixels (data.crop, and data.margin on each side), it has ` +
-        `${width}x${height}: --set data.crop=${fitting(Math.min(width, height) - (crop - options.crop), options.scale)} makes them smaller`,
+        `${width}x${height}: ${most > 0 ? `--set data.crop=${most} makes them smaller` : 'too few for any'}`,
     );
   }
   if (clip.channels < channels) throw new UsageError(`clip ${name}: expected RGB frames, it was loaded as Y`);

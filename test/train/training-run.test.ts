@@ -388,7 +388,12 @@ describe('bad input leaves nothing behind', () => {
       UsageError,
       /clip held: too short: it has 5 frames; hold-out \(data\.holdOut=0\.2\) keeps 1 .* leaves 4, a sample needs 5/,
     ],
-    ['frames of 1x1', async () => ({ data: [await video('one.mkv', 8, 1, 1)] }), UsageError, /at least 16x16 pixels/],
+    [
+      'frames of 1x1',
+      async () => ({ data: [await video('one.mkv', 8, 1, 1)] }),
+      UsageError,
+      /squares of 16 pixels .* it has 1x1: too few for any/,
+    ],
     ['a folder without clips', async () => ({ data: [emptyFolder()] }), FormatError, /expected clips in this folder/],
     ['--val too small', async () => ({ val: [await video('tiny.mkv', 8, 2, 2)] }), ShapeError, /at least 4x4 pixels/],
   ])('%s', async (_, request, type, message) => {
