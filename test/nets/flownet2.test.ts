@@ -1,7 +1,6 @@
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
 import { UsageError } from '../../engine/errors.ts';
-import { knobs } from '../../engine/knobs.ts';
 import type { Module } from '../../engine/nn/module.ts';
 import { entry, entryC, entryS, entrySD, Flownet2, Flownet2Part, type Part } from '../../nets/flownet2.ts';
 import { testEngine } from '../ops/engine.ts';
@@ -12,14 +11,6 @@ beforeAll(async () => {
   engine = await testEngine();
 });
 const small = { width: 1, displacement: 2 };
-
-// So many widths of layers would compile for minutes in the variants that are fast on large ones.
-beforeEach(() => {
-  knobs.kernel = { conv: 'direct', conv_dw: 'direct' };
-});
-afterEach(() => {
-  knobs.kernel = {};
-});
 
 it('FlowNet 2.0 against PyTorch: the flow and every gradient', () =>
   againstPyTorch(engine, 'flownet2', (build) => new Flownet2(build, small), 2e-4));
