@@ -56,6 +56,9 @@ class ImageSink implements FrameSink {
 /** Pictures in a hidden folder, which gets its name when the last is there. */
 class FolderSink implements FrameSink {
   #count = 0;
+  /** The picture that is being written: an end in the middle waits for it, lest it lands in a folder that is gone. */
+  #writing: Promise<void> = Promise.resolve();
+  #ended = false;
   private constructor(
     readonly path: string,
     readonly temporary: string,
@@ -79,7 +82,9 @@ class FolderSink implements FrameSink {
   async write(frame: Uint8Array): Promise<void> {
     const { width, height } = this.options;
     const name = this.names[this.#count] ?? String(this.#count).padStart(6, '0');
-    await writeImage(join(this.temporary, `${basename(name)}.png`), { width, height, data: frame });
+    if (this.#ended) throw new WriteError(`cannot write ${this.path}: it was given up`);
+    this.#writing = writeImage(join(this.temporary, `${basename(name)}.png`), { width, height, data: frame });
+    await this.#writing;
     this.#count++;
   }
 
@@ -92,6 +97,8 @@ class FolderSink implements FrameSink {
   }
 
   async abort(): Promise<void> {
+    this.#ended = true;
+    await this.#writing.catch(() => {});
     await rm(this.temporary, { recursive: true, force: true });
   }
 }
