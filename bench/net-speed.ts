@@ -3,7 +3,7 @@ import { Noise } from '../engine/nn/module.ts';
 import { Random } from '../engine/random.ts';
 import { type Shape, size, type Tensor } from '../engine/tensor.ts';
 import { srNets } from '../nets/index.ts';
-import { countMacs, inputShape, type Net } from '../nets/net.ts';
+import { countMacs, type Net, shapesForOneFrame } from '../nets/net.ts';
 import { noise } from './measure.ts';
 import type { OnnxPeer } from './onnx-peer.ts';
 import type { Peak } from './peak.ts';
@@ -40,15 +40,10 @@ const EDGE = { software: 128, hardware: 512 };
 /** A network at its default settings, and inputs for one frame of EDGE x EDGE. */
 export function netWork(engine: Engine, name: string): NetWork {
   const net = srNets[name].create({ engine, random: new Random(1), noise: new Noise(1) }, {}).train(false);
-  const { channels, scale } = net.config;
-  const low = EDGE[engine.caps.fallback ? 'software' : 'hardware'] / (net.enlarged ? 1 : scale);
+  const low = EDGE[engine.caps.fallback ? 'software' : 'hardware'] / (net.enlarged ? 1 : net.config.scale);
   const edge = Math.ceil(low / net.grid) * net.grid;
-  const recurrent = net.form === 'recurrent';
-  const frames = recurrent ? 2 : net.window;
-  const shapes: Shape[] = [inputShape(net, 1, frames, edge, edge)];
-  if (recurrent) shapes.push([1, channels, 1, edge * scale, edge * scale]);
-  if (net.motion !== 'none') shapes.push([1, 2, frames - 1, edge, edge]);
-  return { net, inputs: shapes.map((shape) => ({ shape, values: noise(size(shape)) })) };
+  const inputs = shapesForOneFrame(net, edge, edge).map((shape) => ({ shape, values: noise(size(shape)) }));
+  return { net, inputs };
 }
 
 export async function benchNet(

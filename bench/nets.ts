@@ -3,7 +3,7 @@ import type { Random } from '../engine/random.ts';
 import type { Shape } from '../engine/tensor.ts';
 import type { SilentEngine } from '../io/silent-engine.ts';
 import { nets } from '../nets/index.ts';
-import { countMacs, inputShape, Net } from '../nets/net.ts';
+import { countMacs, Net, shapesForOneFrame } from '../nets/net.ts';
 
 /** What is counted of a network at its default settings. */
 export interface NetFacts {
@@ -43,15 +43,8 @@ export function countNet({ engine }: SilentEngine, name: string): NetFacts {
   }
 }
 
-/** Inputs for one picture of 1280x720, the frames around it that the network looks at included. */
+/** Inputs for one picture of 1280x720. */
 function shapesOf(net: Net): Shape[] {
-  const { channels, scale } = net.config;
-  const [h, w] = [HEIGHT, WIDTH].map((n) => Math.ceil(n / (net.enlarged ? 1 : scale)));
-  const recurrent = net.form === 'recurrent';
-  const frames = recurrent ? 2 : net.window;
-  return [
-    inputShape(net, 1, frames, h, w),
-    ...(recurrent ? [[1, channels, 1, h * scale, w * scale]] : []),
-    ...(net.motion !== 'none' ? [[1, 2, frames - 1, h, w]] : []),
-  ];
+  const [h, w] = [HEIGHT, WIDTH].map((n) => Math.ceil(n / (net.enlarged ? 1 : net.config.scale)));
+  return shapesForOneFrame(net, h, w);
 }

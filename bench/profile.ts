@@ -6,7 +6,7 @@ import { nameLayers } from '../engine/nn/name-layers.ts';
 import { Random } from '../engine/random.ts';
 import { type Shape, size, type Tensor } from '../engine/tensor.ts';
 import { nets } from '../nets/index.ts';
-import { inputShape, macsFor, Net } from '../nets/net.ts';
+import { inputShapes, macsFor, Net } from '../nets/net.ts';
 import { checkRecipe, type Recipe } from '../train/recipes.ts';
 import { SyntheticSource } from '../train/synthetic.ts';
 import { buildNet, Trainer } from '../train/trainer.ts';
@@ -144,7 +144,7 @@ export async function profileInference(
     using log = new MemoryLog(engine);
     const net = buildModule(engine, recipe);
     net.train(false);
-    const shapes = inputShapes(engine, net, recipe.net.name, samples, input);
+    const shapes = profiledShapes(engine, net, recipe.net.name, samples, input);
     const values = shapes.map((shape, i) => (i === 0 ? noise(size(shape)) : new Float32Array(size(shape))));
     return await profile(engine, log, roof, tell, {
       ...{ what: 'inference', net, name: recipe.net.name, shape: shapes[0], passes: 1, slots: () => [] },
@@ -164,7 +164,7 @@ function buildModule(engine: Engine, { net: { name, ...config }, seed }: Pick<Re
   return nets[name].create({ engine, random: new Random(seed), noise: new Noise(seed) }, config);
 }
 
-function inputShapes(
+function profiledShapes(
   engine: Engine,
   net: Module,
   name: string,
@@ -173,8 +173,7 @@ function inputShapes(
 ): readonly Shape[] {
   if (!(net instanceof Net)) return nets[name].usual ?? [];
   const [frames, h, w] = input ?? usualInput(engine, net);
-  const motion = net.motion === 'none' ? [] : [[samples, 2, frames - 1, h, w]];
-  return [inputShape(net, samples, frames, h, w), ...motion];
+  return inputShapes(net, samples, frames, h, w);
 }
 
 /** Frames and edges of low resolution, or of an enlarged picture, that say something about a network in seconds. */

@@ -4,7 +4,7 @@ import { type Module, Noise } from '../engine/nn/module.ts';
 import { Random } from '../engine/random.ts';
 import { readWeights, refuseMisfit, type Weights } from '../io/checkpoint.ts';
 import { recognise, StillRandom } from '../io/weights/fit.ts';
-import { readWeightFile } from '../io/weights/read.ts';
+import { readWeightFile, type WeightFile } from '../io/weights/read.ts';
 import { nets, srNets } from '../nets/index.ts';
 import type { Net, NetEntry } from '../nets/net.ts';
 import { DEGRADATIONS, type Degradation } from '../train/degrade.ts';
@@ -13,6 +13,8 @@ import { lookUp } from './common.ts';
 
 export interface NetOptions {
   readonly weights?: string;
+  /** What stands in it, where it was read before. */
+  readonly file?: WeightFile;
   /** Settings of the network; they stand above those in the weights' own file. */
   readonly config?: Record<string, unknown>;
   readonly seed: number;
@@ -36,11 +38,10 @@ export function anyEntry(name: string): NetEntry {
 }
 
 /**
- * The network that a file of weights says it is of, or whose names and shapes it has.
+ * The network that weights say they are of, or whose names and shapes they have.
  * @throws {UsageError} when it is none that enlarges
  */
-export async function netOf(path: string): Promise<string> {
-  const file = await readWeightFile(path);
+export async function netOf(path: string, file: WeightFile): Promise<string> {
   const named = file.metadata.net;
   const [best] = named === undefined ? await recognise(file.tensors) : [];
   const name = named ?? (best?.problems.length === 0 ? best.net : undefined);
@@ -78,10 +79,12 @@ export interface LoadedNet {
 export async function loadNet(
   engine: Engine,
   name: string,
-  options: NetOptions & { readonly scale?: number },
+  given: NetOptions & { readonly scale?: number },
 ): Promise<LoadedNet> {
   const entry = netEntry(name);
-  const { scale } = options;
+  const { scale } = given;
+  const file = given.file ?? (given.weights === undefined ? undefined : await readWeightFile(given.weights));
+  const options = { ...given, file };
   let { net, weights } = await loadModule(engine, name, entry, options);
   if (scale !== undefined && net.enlarged && net.config.scale !== scale) {
     net.dispose();
@@ -107,7 +110,7 @@ export async function loadModule<M extends Module>(
   entry: NetEntry<M>,
   options: NetOptions,
 ): Promise<{ net: M; weights?: Weights }> {
-  const weights = options.weights === undefined ? undefined : await readWeights(options.weights, name);
+  const weights = options.weights === undefined ? undefined : await readWeights(options.weights, name, options.file);
   const config = { ...weights?.config, ...options.config };
   refuseUnknownSettings(name, entry, config);
   if (weights) await refuseMisfit(options.weights as string, name, weights, options.config);

@@ -6,6 +6,7 @@ import { type Clip, openClip, picturesIn } from '../io/clip.ts';
 import { type FrameSink, openSink, sinkKind } from '../io/frame-sink.ts';
 import type { Rational } from '../io/video.ts';
 import { optionsLike, type VideoWriterOptions } from '../io/video-writer.ts';
+import { readWeightFile, type WeightFile } from '../io/weights/read.ts';
 import { type RawFrame, type Upscaler, upscaleFrames } from '../train/upscale.ts';
 import { counted } from '../train/words.ts';
 import { bytes, type CommonOptions, interruptible, openEngine, report, shared, wholeNumber } from './common.ts';
@@ -67,7 +68,8 @@ async function run(input: string, options: Options): Promise<void> {
   if (options.net === undefined && weights === undefined) {
     throw new UsageError('expected --weights of a network, published or trained; --net bicubic enlarges without any');
   }
-  const name = options.net ?? (await netOf(weights!));
+  const file = options.net === undefined ? await readWeightFile(weights!) : undefined;
+  const name = options.net ?? (await netOf(weights!, file!));
   if (name !== 'bicubic') {
     netEntry(name, ['bicubic']);
     if (weights === undefined) {
@@ -86,7 +88,7 @@ async function run(input: string, options: Options): Promise<void> {
   if (sinkKind(output) === 'image' && many) {
     throw new UsageError(`${output}: a picture holds one frame: name a video or a folder, or add --frames 1`);
   }
-  const upscaler = name === 'bicubic' ? undefined : await openNet(name, options);
+  const upscaler = name === 'bicubic' ? undefined : await openNet(name, options, file);
   const scale = upscaler?.net.config.scale ?? options.scale ?? 4;
   const [width, height] = [clip.width * scale, clip.height * scale];
 
@@ -114,10 +116,10 @@ async function run(input: string, options: Options): Promise<void> {
   });
 }
 
-async function openNet(name: string, options: Options): Promise<Upscaler> {
+async function openNet(name: string, options: Options, file?: WeightFile): Promise<Upscaler> {
   const { weights, seed, scale, memory, tile, keep, cuts } = options;
   const engine = await openEngine(options.device);
-  const { net, window } = await loadNet(engine, name, { weights, seed, scale });
+  const { net, window } = await loadNet(engine, name, { weights, file, seed, scale });
   return { engine, net, infer: { window: options.window ?? window, memoryBytes: memory, tile, keep, cuts } };
 }
 

@@ -89,10 +89,11 @@ export interface Weights {
 
 /**
  * Reads weights of any format that io/weights/ knows. Published files' names and layouts become ours, and tell the settings.
+ * @param read what stands in the file, where it was read before
  * @throws {FormatError} for a file that is damaged, is a checkpoint, or says that it holds another network than `net`
  */
-export async function readWeights(path: string, net: string): Promise<Weights> {
-  const file = await readWeightFile(path);
+export async function readWeights(path: string, net: string, read?: WeightFile): Promise<Weights> {
+  const file = read ?? (await readWeightFile(path));
   const { metadata } = file;
   refuseCheckpoint(path, file);
   if (metadata.net && metadata.net !== net) {

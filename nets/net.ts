@@ -131,9 +131,23 @@ export function countMacs(engine: Engine, forward: () => Tensor): number {
   return flops / 2;
 }
 
-/** The shape of a network's input; x alone where there is no motion. */
+/** The shape of the frames that a network takes. */
 export const inputShape = (net: Net, samples: number, frames: number, h: number, w: number): number[] =>
   net.form === 'image' ? [samples * frames, net.config.channels, h, w] : [samples, net.config.channels, frames, h, w];
+
+/** The shapes of all that forward takes. @param goesOn with the result of the first frame, as recurrent networks go on from */
+export function inputShapes(net: Net, samples: number, frames: number, h: number, w: number, goesOn = false): Shape[] {
+  const { channels, scale } = net.config;
+  return [
+    inputShape(net, samples, frames, h, w),
+    ...(goesOn ? [[samples, channels, 1, h * scale, w * scale]] : []),
+    ...(net.motion === 'none' ? [] : [[samples, 2, frames - 1, h, w]]),
+  ];
+}
+
+/** The same for one frame out of the network, with the frames around it that it looks at, or the frame and result before. */
+export const shapesForOneFrame = (net: Net, h: number, w: number): Shape[] =>
+  net.form === 'recurrent' ? inputShapes(net, 1, 2, h, w, true) : inputShapes(net, 1, net.window, h, w);
 
 const COUNTED_EDGE = 16;
 
@@ -141,11 +155,10 @@ const COUNTED_EDGE = 16;
 export function macsFor(engine: Engine, net: Net, frames: number, h: number, w: number): number {
   const edge = Math.ceil(COUNTED_EDGE / net.grid) * net.grid;
   using _scope = engine.scope();
-  const x = engine.zeros(inputShape(net, 1, frames, edge, edge));
-  const motion = net.motion === 'none' ? [] : [engine.zeros([1, 2, frames - 1, edge, edge])];
+  const inputs = inputShapes(net, 1, frames, edge, edge).map((shape) => engine.zeros(shape));
   const { tape } = engine;
   engine.tape = undefined;
-  const macs = countMacs(engine, () => net.forward(x, ...motion));
+  const macs = countMacs(engine, () => net.forward(...inputs));
   engine.tape = tape;
   return (macs * h * w) / edge ** 2;
 }

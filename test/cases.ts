@@ -1,15 +1,13 @@
 import { lstmCases } from './lstm-cases.ts';
 import { batchNormCases, instanceNormCases } from './norm-cases.ts';
-import type { OpCase } from './op-case.ts';
+import { type Attrs, large, type OpCase, one, type Rest } from './op-case.ts';
+
 import { pooling } from './pooling-cases.ts';
 import { resizeTf1 } from './resize-tf1-cases.ts';
 import { separableConv3d } from './separable-cases.ts';
 import { videoCases } from './video-cases.ts';
 
 export * from './op-case.ts';
-
-type Rest = Pick<OpCase, 'range' | 'kinks' | 'large'>;
-type Attrs = Record<string, unknown>;
 
 /** Bias unless attrs say { bias: false }. */
 function conv(op: string, name: string, input: number[], weight: number[], attrs: Attrs = {}, rest: Rest = {}): OpCase {
@@ -18,16 +16,6 @@ function conv(op: string, name: string, input: number[], weight: number[], attrs
   const outputs = transposed ? weight[1] * ((attrs.groups as number) ?? 1) : weight[0];
   return { op, name, attrs: others, inputs: { input, weight, ...(bias ? { bias: [outputs] } : {}) }, ...rest };
 }
-
-const one = (op: string, name: string, input: number[], attrs?: Attrs, rest: Rest = {}): OpCase => ({
-  op,
-  name,
-  attrs,
-  inputs: { input },
-  ...rest,
-});
-
-const large = { large: true } as const;
 
 const conv2d: OpCase[] = [
   conv('conv2d', 'one element', [1, 1, 1, 1], [1, 1, 1, 1]),

@@ -1,8 +1,5 @@
-import type { OpCase } from './op-case.ts';
+import { large, type OpCase, type Rest } from './op-case.ts';
 
-type Rest = Pick<OpCase, 'range' | 'large'>;
-
-const large = { large: true } as const;
 const positive = { low: 0.25, high: 2 };
 /** As behind a convolution with a large bias, which running statistics cancel. */
 const raised: Rest = {

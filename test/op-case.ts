@@ -16,6 +16,20 @@ export interface OpCase {
   large?: true;
 }
 
+export type Attrs = Record<string, unknown>;
+export type Rest = Pick<OpCase, 'range' | 'kinks' | 'large'>;
+
+export const large = { large: true } as const;
+
+/** A call of an op of one input. */
+export const one = (op: string, name: string, input: number[], attrs?: Attrs, rest: Rest = {}): OpCase => ({
+  op,
+  name,
+  attrs,
+  inputs: { input },
+  ...rest,
+});
+
 export interface Range {
   low: number;
   high: number;

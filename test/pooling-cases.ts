@@ -1,16 +1,5 @@
-import type { OpCase, Range } from './op-case.ts';
+import { type Attrs, large, type OpCase, one, type Range, type Rest } from './op-case.ts';
 
-type Attrs = Record<string, unknown>;
-type Rest = Pick<OpCase, 'large' | 'kinks' | 'range'>;
-
-const one = (op: string, name: string, input: number[], attrs: Attrs = {}, rest: Rest = {}): OpCase => ({
-  op,
-  name,
-  attrs,
-  inputs: { input },
-  ...rest,
-});
-const large = { large: true } as const;
 const ties: Record<string, Range> = { input: { low: -1, high: 1, only: 'integers' } };
 
 const windows: [name: string, input: number[], attrs: Attrs][] = [

@@ -1,8 +1,4 @@
-import type { OpCase, Range } from './op-case.ts';
-
-type Rest = Pick<OpCase, 'range' | 'kinks' | 'large'>;
-type Attrs = Record<string, unknown>;
-const large = { large: true } as const;
+import { type Attrs, large, type OpCase, type Range, type Rest } from './op-case.ts';
 
 const flowRange = (reach: number, only: Range['only'] = 'fractions') => ({
   flow: { low: -reach, high: reach, only },

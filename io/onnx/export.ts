@@ -3,7 +3,7 @@ import { type Module, Noise, type StateDict } from '../../engine/nn/module.ts';
 import { Random } from '../../engine/random.ts';
 import type { Shape } from '../../engine/tensor.ts';
 import { nets } from '../../nets/index.ts';
-import { inputShape, Net, type NetEntry } from '../../nets/net.ts';
+import { inputShapes, Net, type NetEntry } from '../../nets/net.ts';
 import { writeFileAtomic } from '../atomic.ts';
 import { type SilentEngine, silentEngine } from '../silent-engine.ts';
 import { StillRandom } from '../weights/fit.ts';
@@ -110,17 +110,12 @@ function inputsOf(module: Module, { size, frames }: OnnxOptions, usual: readonly
       shapes: ({ n, t, h, w }) => usual.map(([, c, ...rest]) => [n, c, ...[t, h, w].slice(3 - rest.length)]),
     };
   }
-  const { form, motion, window } = module;
-  const { channels, scale } = module.config;
+  const { form, window } = module;
   const goesOn = stepOf(module, frames);
   return {
     start: { n: 1, t: frames ?? (goesOn ? 2 : window), h, w },
     candidates: ['n', ...(form === 'clip' && frames === undefined ? (['t'] as const) : []), ...plane],
-    shapes: ({ n, t, h, w }) => [
-      inputShape(module, n, form === 'image' ? 1 : t, h, w),
-      ...(goesOn ? [[n, channels, 1, scale * h, scale * w]] : []),
-      ...(motion === 'none' ? [] : [[n, 2, t - 1, h, w]]),
-    ],
+    shapes: ({ n, t, h, w }) => inputShapes(module, n, form === 'image' ? 1 : t, h, w, goesOn),
   };
 }
 

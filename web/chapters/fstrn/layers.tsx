@@ -2,6 +2,7 @@ import { useMemo, useState } from 'preact/hooks';
 import { lastOf, type Outcome } from '../../lab/hooks.ts';
 import { Picture } from '../../lab/picture.tsx';
 import { Figure, Slider, Value, Values } from '../../lab/ui.tsx';
+import { FrameSlider } from './frame-slider.tsx';
 import { type LayerMaps, mapOf, mostOf, sheetOf, WINDOW } from './run.ts';
 
 const OTHERS: Readonly<Record<string, string>> = {
@@ -59,14 +60,7 @@ export function Layers({ run }: { readonly run: Outcome<readonly LayerMaps[]> })
         show={(c) => `${c + 1} of ${channels}`}
         onChange={setChannel}
       />
-      <Slider
-        label="Frame"
-        value={frame}
-        min={0}
-        max={WINDOW - 1}
-        show={(t) => `${t + 1} of ${WINDOW}`}
-        onChange={setFrame}
-      />
+      <FrameSlider value={frame} onChange={setFrame} />
       <div class="row">
         <Picture of={sheet} caption="all channels, on one scale; point at one" onPoint={pick} mark={mark} />
         <Picture of={map} caption="the chosen one: grey is 0, white and black its largest size" />

@@ -4,7 +4,8 @@ import { compareFrame } from '../../../train/metrics.ts';
 import { protocolFor } from '../../../train/validation.ts';
 import { Compare } from '../../lab/compare.tsx';
 import { lastOf, type Outcome } from '../../lab/hooks.ts';
-import { Choice, Figure, Slider, Switch, Value, Values } from '../../lab/ui.tsx';
+import { Choice, Figure, Switch, Value, Values } from '../../lab/ui.tsx';
+import { FrameSlider } from './frame-slider.tsx';
 import { type LayerMaps, picturesOf, type Scene, type Switches, WINDOW } from './run.ts';
 
 export interface Run {
@@ -47,14 +48,7 @@ export function Result({ run, on, onChange }: ResultProps) {
         on={on.crossResidual}
         onChange={(crossResidual) => change({ crossResidual })}
       />
-      <Slider
-        label="Frame"
-        value={frame}
-        min={0}
-        max={WINDOW - 1}
-        show={(t) => `${t + 1} of ${WINDOW}`}
-        onChange={setFrame}
-      />
+      <FrameSlider value={frame} onChange={setFrame} />
       <Choice label="Show" value={view} of={views} onChange={setView} />
       <Compare
         before={{ name: 'bicubic', picture: shown?.before }}
