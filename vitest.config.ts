@@ -14,6 +14,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks',
+    // Vitest keeps a core to itself; two files at once fill two cores where shaders compile on one thread each.
+    maxWorkers: 2,
     setupFiles: ['test/plain-kernels.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
