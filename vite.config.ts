@@ -31,5 +31,8 @@ export default defineConfig({
   plugins: [wgsl, formulas],
   resolve: { alias: { react: 'preact/compat' } },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
-  build: { outDir: here('dist-web'), emptyOutDir: true, target: 'es2022', modulePreload: { polyfill: false } },
+  build: {
+    ...{ outDir: here('dist-web'), emptyOutDir: true, target: 'es2022', modulePreload: { polyfill: false } },
+    assetsInlineLimit: 0, // sources that readers may look at stay files, fetched when they do
+  },
 });

@@ -5,7 +5,7 @@ import { type Module, Noise } from '../engine/nn/module.ts';
 import { nameLayers } from '../engine/nn/name-layers.ts';
 import { Random } from '../engine/random.ts';
 import { type Shape, size, type Tensor } from '../engine/tensor.ts';
-import { nets } from '../nets/index.ts';
+import { netNamed, nets } from '../nets/index.ts';
 import { inputShapes, macsFor, Net } from '../nets/net.ts';
 import { checkRecipe, type Recipe } from '../train/recipes.ts';
 import { SyntheticSource } from '../train/synthetic.ts';
@@ -115,7 +115,7 @@ export async function profileStep(
     const chosen: Recipe = { ...recipe, data: { ...recipe.data, batch: samples } };
     using log = new MemoryLog(engine);
     const source = new SyntheticSource(chosen);
-    const trainer = new Trainer(engine, chosen, source, false); // a replay would hide what it does
+    const trainer = new Trainer(engine, chosen, netNamed(chosen.net.name), source, false); // a replay would hide what it does
     return await profile(engine, log, roof, tell, {
       ...{ what: 'training step', net: trainer.net, name: chosen.net.name, passes: chosen.gradients.accumulate },
       shape: source.next(samples).lrShape,
@@ -215,7 +215,7 @@ function affordableBatch(engine: Engine, recipe: Recipe, { gflops }: Roof, tell:
   const { batch } = recipe.data;
   const { accumulate } = recipe.gradients;
   if (!engine.caps.fallback || batch === 1) return batch;
-  const net = buildNet(engine, recipe);
+  const net = buildNet(engine, recipe, netNamed(recipe.net.name));
   const [, , frames, height, width] = new SyntheticSource(recipe).next(1).lrShape;
   const seconds = (6 * accumulate * batch * macsFor(engine, net, frames, height, width)) / (USUAL_SHARE * gflops * 1e9);
   net.dispose();

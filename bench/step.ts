@@ -1,4 +1,5 @@
 import type { Engine } from '../engine/engine.ts';
+import { netNamed } from '../nets/index.ts';
 import { macsFor } from '../nets/net.ts';
 import type { Recipe } from '../train/recipes.ts';
 import { SyntheticSource } from '../train/synthetic.ts';
@@ -34,7 +35,7 @@ export async function benchStep(
   sampling: Sampling = { least: 5, spend: 3000 },
 ): Promise<StepRow> {
   const source = new SyntheticSource(recipe);
-  const trainer = new Trainer(engine, recipe, source);
+  const trainer = new Trainer(engine, recipe, netNamed(recipe.net.name), source);
   const step = async () => {
     await trainer.step();
     await trainer.drain();

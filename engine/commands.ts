@@ -206,7 +206,7 @@ export class Commands {
   /** From here until the returned function is called, every dispatch is timed in a pass of its own. */
   startProfile(): () => Promise<KernelTime[]> {
     this.submit();
-    const profile = new Profile(this.device.gpu);
+    const profile = new Profile(this.device);
     this.#profile = profile;
     return async () => {
       this.submit();
@@ -292,8 +292,8 @@ class Profile {
   #set: GPUQuerySet;
   #used = 0;
 
-  constructor(readonly gpu: GPUDevice) {
-    this.#set = gpu.createQuerySet({ type: 'timestamp', count: MAX_QUERIES });
+  constructor(readonly device: Device) {
+    this.#set = device.gpu.createQuerySet({ type: 'timestamp', count: MAX_QUERIES });
   }
 
   get full(): boolean {
@@ -310,8 +310,11 @@ class Profile {
   resolve(encoder: GPUCommandEncoder): void {
     if (this.#used === 0) return;
     const size = this.#used * 8;
-    const resolved = this.gpu.createBuffer({ size, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
-    const readable = this.gpu.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
+    const resolved = this.device.gpu.createBuffer({
+      size,
+      usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+    });
+    const readable = this.device.gpu.createBuffer({ size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
     encoder.resolveQuerySet(this.#set, 0, this.#used, resolved, 0);
     encoder.copyBufferToBuffer(resolved, 0, readable, 0, size);
     this.#chunks.push({ resolved, readable });
@@ -321,8 +324,7 @@ class Profile {
   async read(): Promise<KernelTime[]> {
     const ticks: bigint[] = [];
     for (const { resolved, readable } of this.#chunks) {
-      await readable.mapAsync(GPUMapMode.READ);
-      ticks.push(...new BigUint64Array(readable.getMappedRange()));
+      ticks.push(...new BigUint64Array(await this.device.map(readable)));
       readable.destroy();
       resolved.destroy();
     }

@@ -131,6 +131,18 @@ export class Device {
     this.throwIfFailed();
   }
 
+  /** Waits until a buffer's bytes can be read here. @throws {DeviceLostError} when the device is lost meanwhile */
+  async map(buffer: GPUBuffer, bytes = buffer.size): Promise<ArrayBuffer> {
+    try {
+      await buffer.mapAsync(GPUMapMode.READ, 0, bytes);
+    } catch (error) {
+      await new Promise((resolve) => setTimeout(resolve)); // lets the loss of the device be reported first
+      this.throwIfFailed();
+      throw new DeviceLostError('the device was lost while its results were read', { cause: error });
+    }
+    return buffer.getMappedRange(0, bytes);
+  }
+
   fail(error: SubpixelError): void {
     this.#failure ??= error;
   }

@@ -4,7 +4,7 @@ import type { AxisMap } from './axis-map.ts';
 import { Commands, type KernelTime, type Place } from './commands.ts';
 import { kernelTable, memoryLine } from './debug.ts';
 import { Device } from './device.ts';
-import { DeviceLostError, KernelError, ShapeError, shapeText } from './errors.ts';
+import { KernelError, ShapeError, shapeText } from './errors.ts';
 import { type Constants, Kernel, Pipelines, type Uniforms, type Varying } from './kernel.ts';
 import { type Choices, knobs } from './knobs.ts';
 import { Memory, sizeClass } from './memory.ts';
@@ -209,14 +209,7 @@ export class Engine {
     const staging = at >= 0 ? this.#staging.splice(at, 1)[0] : this.device.gpu.createBuffer({ size, usage });
     this.commands.copyOut(from.block, from.offset, staging, bytes);
     this.commands.submit();
-    try {
-      await staging.mapAsync(GPUMapMode.READ, 0, bytes);
-    } catch (error) {
-      await new Promise((resolve) => setTimeout(resolve)); // lets the loss of the device be reported first
-      this.device.throwIfFailed();
-      throw new DeviceLostError('the device was lost while its results were read', { cause: error });
-    }
-    const copy = staging.getMappedRange(0, bytes).slice(0);
+    const copy = (await this.device.map(staging, bytes)).slice(0);
     staging.unmap();
     if (this.#staging.length < 8) this.#staging.push(staging);
     else staging.destroy();

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Engine } from '../engine/engine.ts';
 import { FormatError, UsageError } from '../engine/errors.ts';
 import { cosineRate } from '../engine/optim/schedule.ts';
+import { netNamed } from '../nets/index.ts';
 import { type ClipFrames, ClipStore, CropSampler } from '../train/dataset.ts';
 import { runTraining, type ScoreRecord } from '../train/loop.ts';
 import { differences } from '../train/overrides.ts';
@@ -73,7 +74,7 @@ export async function openRun(request: RunRequest): Promise<TrainingRun> {
 
   const engine = await openEngine();
   const device = engine.caps.description;
-  const trainer = new Trainer(engine, recipe, sampler);
+  const trainer = new Trainer(engine, recipe, netNamed(recipe.net.name), sampler);
   if (started && started.device !== device) {
     remarks.push(`this run was started on ${started.device}: on ${device} its bits will differ`);
   }

@@ -1,3 +1,4 @@
+import { UsageError } from '../engine/errors.ts';
 import { entry as b123t } from './b123t.ts';
 import { entry as bnInception } from './bn-inception.ts';
 import { entry as dbpn, entryS as dbpnS } from './dbpn.ts';
@@ -58,3 +59,11 @@ export const nets: Readonly<Record<string, NetEntry>> = {
 export const srNets: Readonly<Record<string, NetEntry<Net>>> = Object.fromEntries(
   Object.entries(nets).filter((item): item is [string, NetEntry<Net>] => item[1].task === 'super-resolution'),
 );
+
+/** The network that a recipe names. @throws {UsageError} when none that enlarges is called so */
+export function netNamed(name: unknown): NetEntry<Net> {
+  if (typeof name !== 'string' || !Object.hasOwn(srNets, name)) {
+    throw new UsageError(`net.name: expected one of ${Object.keys(srNets).join(', ')}, got ${JSON.stringify(name)}`);
+  }
+  return srNets[name];
+}

@@ -61,7 +61,7 @@ async function importGraph(root, entryPoints, { withTypes }) {
   const asText = {
     name: 'as-text',
     setup({ onResolve }) {
-      onResolve({ filter: /\?raw$/ }, ({ path }) => ({ path, external: true }));
+      onResolve({ filter: /\?url$/ }, ({ path }) => ({ path, external: true }));
     },
   };
   const keepTypes = {

@@ -1,5 +1,5 @@
 import { UsageError } from '../engine/errors.ts';
-import { srNets } from '../nets/index.ts';
+import { netNamed } from '../nets/index.ts';
 import { DEGRADATIONS } from './degrade.ts';
 import { nearest } from './near.ts';
 import { checkRecipe, type Recipe, recipes } from './recipes.ts';
@@ -44,10 +44,7 @@ export function recipeFrom(value: unknown): Recipe {
   const isTree = (v: unknown): v is Tree => typeof v === 'object' && v !== null && !Array.isArray(v);
   if (!isTree(value)) throw new UsageError(`expected an object, got ${JSON.stringify(value) ?? 'nothing'}`);
   const name = isTree(value.net) ? value.net.name : undefined;
-  if (typeof name !== 'string' || !Object.hasOwn(srNets, name)) {
-    throw new UsageError(`net.name: expected one of ${Object.keys(srNets).join(', ')}, got ${JSON.stringify(name)}`);
-  }
-  const model = leaves({ ...recipes.fstrn, net: { name, ...srNets[name].defaults } });
+  const model = leaves({ ...recipes.fstrn, net: { name, ...netNamed(name).defaults } });
   const given = leaves(value);
   const unknown = [...given.keys()].find((key) => !model.has(key));
   if (unknown !== undefined) throw new UsageError(`${unknown}: there is no such setting`);

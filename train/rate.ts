@@ -1,4 +1,5 @@
 import type { Engine } from '../engine/engine.ts';
+import { netNamed } from '../nets/index.ts';
 import { macsFor } from '../nets/net.ts';
 import type { Recipe } from './recipe.ts';
 import { SyntheticSource } from './synthetic.ts';
@@ -11,7 +12,7 @@ export async function measureRate(
   engine: Engine,
   recipe: Recipe,
 ): Promise<{ stepsPerSecond: number; flopsPerSecond: number }> {
-  const trainer = new Trainer(engine, recipe, new SyntheticSource(recipe));
+  const trainer = new Trainer(engine, recipe, netNamed(recipe.net.name), new SyntheticSource(recipe));
   try {
     const steps = async (count: number) => {
       for (let i = 0; i < count; i++) await trainer.step();

@@ -1,5 +1,4 @@
 import { UsageError } from '../engine/errors.ts';
-import { nets } from '../nets/index.ts';
 import type { CropOptions } from './dataset.ts';
 import type { Degradation } from './degrade.ts';
 
@@ -137,11 +136,11 @@ type Settings = Pick<Recipe, 'name' | 'iterations' | 'net'> & { readonly [P in P
   readonly ema?: number;
 };
 
-/** Settings laid over what most recipes have in common, and over the network's defaults. */
+/** Settings laid over what most recipes have in common. */
 export function recipe({ name, iterations, net, ema = common.ema, ...settings }: Settings): Recipe {
   const part = <P extends Part>(key: P): (typeof common)[P] => ({ ...common[key], ...(settings[key] as object) });
   return {
-    ...{ name, seed: common.seed, iterations, net: { ...nets[net.name].defaults, ...net } },
+    ...{ name, seed: common.seed, iterations, net },
     ...{ data: part('data'), loss: part('loss'), optimizer: part('optimizer'), schedule: part('schedule') },
     ...{ gradients: part('gradients'), memory: part('memory'), ema, log: part('log') },
     ...{ validation: part('validation'), checkpoint: part('checkpoint') },
@@ -199,8 +198,7 @@ export function checkRecipe(recipe: Recipe): void {
     refuse('data.intervals', 'one or more whole numbers', `[${data.intervals}]`);
   }
   for (const n of data.scales) if (!Number.isSafeInteger(n) || n < 1) refuse('data.scales', 'whole factors', n);
-  const entry = nets[recipe.net.name] ?? refuse('net.name', Object.keys(nets).join(' or '), recipe.net.name);
-  const scale = Number(recipe.net.scale ?? entry.defaults.scale);
+  const scale = Number(recipe.net.scale);
   if (data.scales.length > 0) return; // enlarged samples have no grid
   if (data.crop % scale !== 0) refuse('data.crop', `a multiple of the scale ${scale}`, data.crop);
   if (data.margin % scale !== 0) refuse('data.margin', `a multiple of the scale ${scale}`, data.margin);

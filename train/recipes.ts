@@ -36,5 +36,7 @@ export function recipeNamed(name: string): Recipe {
 /** A recipe by its name, or what most have in common for a network that has none. Undefined where neither exists. */
 export function recipeOrNet(name: string): Recipe | undefined {
   if (Object.hasOwn(recipes, name)) return recipes[name];
-  return Object.hasOwn(nets, name) ? recipe({ name, iterations: 100_000, net: { name } }) : undefined;
+  return Object.hasOwn(nets, name)
+    ? recipe({ name, iterations: 100_000, net: { name, ...nets[name].defaults } })
+    : undefined;
 }

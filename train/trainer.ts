@@ -25,8 +25,7 @@ import { Random, type RandomState } from '../engine/random.ts';
 import { Repeated } from '../engine/replay.ts';
 import type { Tensor } from '../engine/tensor.ts';
 import { joined } from '../nets/frames.ts';
-import { srNets } from '../nets/index.ts';
-import type { Net } from '../nets/net.ts';
+import type { Net, NetEntry } from '../nets/net.ts';
 import type { Batch } from './dataset.ts';
 import { checkSamples, DeviceBatch } from './device-batch.ts';
 import { checkRecipe, type Recipe } from './recipe.ts';
@@ -78,11 +77,14 @@ interface Pending {
   readonly first: number;
 }
 
-/** The network that a recipe names, with its first weights. */
-export function buildNet(engine: Engine, recipe: Pick<Recipe, 'net' | 'seed'>, noise = new Noise(recipe.seed)): Net {
-  const { name, ...config } = recipe.net;
-  if (!Object.hasOwn(srNets, name)) throw new UsageError(`no super-resolution network is called ${name}`);
-  return srNets[name].create({ engine, random: new Random(recipe.seed, 1), noise }, config); // stream 0 draws the crops
+/** The kind of network that a recipe trains, as the recipe configures it, with its first weights. */
+export function buildNet(
+  engine: Engine,
+  { net: { name: _, ...config }, seed }: Pick<Recipe, 'net' | 'seed'>,
+  entry: NetEntry<Net>,
+  noise = new Noise(seed),
+): Net {
+  return entry.create({ engine, random: new Random(seed, 1), noise }, config); // stream 0 draws the crops
 }
 
 /**
@@ -159,13 +161,15 @@ export class Trainer {
   constructor(
     readonly engine: Engine,
     readonly recipe: Recipe,
+    /** The network that the recipe names: pages import the one they train, and no other. */
+    entry: NetEntry<Net>,
     readonly samples: BatchSource,
     /** Whether steps are captured and replayed; a profile wants to see each of them made. */
     readonly replays = !engine.validator,
   ) {
     checkRecipe(recipe);
     this.#noise = new Noise(recipe.seed);
-    this.net = buildNet(engine, recipe, this.#noise);
+    this.net = buildNet(engine, recipe, entry, this.#noise);
     checkSamples(this.net, recipe);
     if (recipe.memory.checkpoint && !this.net.checkpointBlocks()) {
       throw new UsageError(`memory.checkpoint: ${recipe.net.name} has no blocks of several layers to compute again`);

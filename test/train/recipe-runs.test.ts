@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
 import { encodeSafetensors } from '../../io/safetensors.ts';
+import { netNamed } from '../../nets/index.ts';
+import { srresnetEntry } from '../../nets/srgan.ts';
 import { toPlanes } from '../../train/colour.ts';
 import { type ClipFrames, ClipStore, CropSampler } from '../../train/dataset.ts';
 import { override } from '../../train/overrides.ts';
@@ -49,7 +51,7 @@ describe('every recipe, with a tiny network', () => {
     const sampler = new CropSampler(new ClipStore([clip]), cropsOf(tiny), 1);
     const batch = sampler.next(2); // again and again: another one may be harder
     const samples: BatchSource = { next: () => batch, state: () => sampler.state(), restore() {} };
-    const trainer = new Trainer(engine, tiny, samples);
+    const trainer = new Trainer(engine, tiny, netNamed(tiny.net.name), samples);
     try {
       const losses = (await records(trainer)).map(({ loss }) => loss);
       expect(losses.at(-1)).toBeLessThan(0.99 * losses[0]);
@@ -68,7 +70,8 @@ describe('every recipe, with a tiny network', () => {
 test('a run with running statistics goes on from its state to the same bits', async () => {
   const settings = ['data.crop=32', 'data.batch=2', 'log.every=1', ...asSettings('srresnet'), 'ema=0.9'];
   const recipe = override(recipes.srresnet, settings);
-  const trainerOf = () => new Trainer(engine, recipe, new CropSampler(new ClipStore([clip]), cropsOf(recipe), 1));
+  const trainerOf = () =>
+    new Trainer(engine, recipe, srresnetEntry, new CropSampler(new ClipStore([clip]), cropsOf(recipe), 1));
   const step = async (trainer: Trainer, count: number) => {
     for (let i = 0; i < count; i++) await trainer.step();
     await trainer.drain();

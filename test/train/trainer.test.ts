@@ -2,6 +2,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
 import { DeviceLostError, FormatError, NotFiniteError } from '../../engine/errors.ts';
 import { encodeSafetensors } from '../../io/safetensors.ts';
+import { entry as fstrn } from '../../nets/fstrn.ts';
 import { ClipStore, CropSampler } from '../../train/dataset.ts';
 import { runTraining } from '../../train/loop.ts';
 import { cropsOf, type Recipe } from '../../train/recipe.ts';
@@ -23,7 +24,7 @@ const sampler = (recipe: Recipe): CropSampler =>
   new CropSampler(new ClipStore([waves()]), cropsOf(recipe), recipe.seed);
 
 function trainerOf(recipe: Recipe, samples: BatchSource = sampler(recipe), on = engine): Trainer {
-  const trainer = new Trainer(on, recipe, samples);
+  const trainer = new Trainer(on, recipe, fstrn, samples);
   if (on === engine) trainers.push(trainer);
   return trainer;
 }
@@ -117,7 +118,7 @@ describe('a tiny run', () => {
 
   test('steps replayed and steps made anew give the same bytes', async () => {
     const recipe = tinyRecipe(...everything);
-    const [replayed, made] = [trainerOf(recipe), new Trainer(engine, recipe, sampler(recipe), false)];
+    const [replayed, made] = [trainerOf(recipe), new Trainer(engine, recipe, fstrn, sampler(recipe), false)];
     trainers.push(made);
     expect(await steps(replayed, 20)).toEqual(await steps(made, 20));
     expect(bytes(await replayed.state())).toBe(bytes(await made.state()));

@@ -1,3 +1,4 @@
+import { entry } from '../../nets/b123t.ts';
 import { recipe } from '../recipe.ts';
 
 /**
@@ -7,7 +8,7 @@ import { recipe } from '../recipe.ts';
 export const b123t = recipe({
   name: 'b123t',
   iterations: 150_000,
-  net: { name: 'b123t' },
+  net: { name: 'b123t', ...entry.defaults },
   data: { frames: 5, crop: 30 * 4, margin: 8, batch: 16, degradation: 'duf' },
   loss: { name: 'charbonnier', eps: 1e-3, frames: 'centre' },
   optimizer: { lr: 1e-3 },

@@ -1,3 +1,4 @@
+import { entry } from '../../nets/frvsr.ts';
 import { recipe } from '../recipe.ts';
 
 /**
@@ -8,7 +9,7 @@ import { recipe } from '../recipe.ts';
 export const frvsr = recipe({
   name: 'frvsr',
   iterations: 400_000,
-  net: { name: 'frvsr' },
+  net: { name: 'frvsr', ...entry.defaults },
   data: { frames: 10, crop: 64 * 4, margin: 4, batch: 4, degradation: 'frvsr' },
   loss: { name: 'mse' },
 });

@@ -1,3 +1,4 @@
+import { entry } from '../../nets/fstrn.ts';
 import { recipe } from '../recipe.ts';
 
 /**
@@ -8,7 +9,7 @@ import { recipe } from '../recipe.ts';
 export const fstrn = recipe({
   name: 'fstrn',
   iterations: 62_000,
-  net: { name: 'fstrn' },
+  net: { name: 'fstrn', ...entry.defaults },
   data: { frames: 5, crop: 144, batch: 7, degradation: 'gaussian' },
   loss: { name: 'charbonnier', eps: 1e-3 },
   schedule: { name: 'plateau', factor: 0.1, window: 620, patience: 5 },
@@ -23,7 +24,7 @@ export const fstrn = recipe({
 export const fstrnSmall = recipe({
   name: 'fstrn-small',
   iterations: 1500,
-  net: { name: 'fstrn', width: 32, blocks: 3, crossResidual: 'bicubic', dropout: 0 },
+  net: { name: 'fstrn', ...entry.defaults, width: 32, blocks: 3, crossResidual: 'bicubic', dropout: 0 },
   data: { frames: 5, crop: 96, batch: 2 },
   loss: { name: 'charbonnier', eps: 1e-3 },
   optimizer: { lr: 1e-3 },

@@ -1,3 +1,4 @@
+import { entry } from '../../nets/rbpn.ts';
 import { recipe } from '../recipe.ts';
 
 const EPOCH = Math.ceil(64_612 / 8); // Vimeo-90K's training clips over a batch
@@ -9,7 +10,7 @@ const EPOCH = Math.ceil(64_612 / 8); // Vimeo-90K's training clips over a batch
 export const rbpn = recipe({
   name: 'rbpn',
   iterations: 150 * EPOCH,
-  net: { name: 'rbpn' },
+  net: { name: 'rbpn', ...entry.defaults },
   data: { frames: 7, crop: 64 * 4, batch: 8, rounded: true, motion: 'coarse2fine' },
   loss: { name: 'l1', frames: 'centre' },
   schedule: { name: 'step', steps: [75 * EPOCH], factor: 0.1 },

@@ -1,3 +1,4 @@
+import { entry } from '../../nets/rcan.ts';
 import { recipe } from '../recipe.ts';
 
 const HALVED = 200_000; // steps: 200 epochs of 1,000
@@ -6,7 +7,7 @@ const HALVED = 200_000; // steps: 200 epochs of 1,000
 export const rcan = recipe({
   name: 'rcan',
   iterations: 5 * HALVED,
-  net: { name: 'rcan' },
+  net: { name: 'rcan', ...entry.defaults },
   data: { crop: 48 * 4, margin: 8, turns: true, rounded: true },
   schedule: { name: 'step', steps: [1, 2, 3, 4].map((n) => n * HALVED), factor: 0.5 },
 });

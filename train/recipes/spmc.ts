@@ -1,3 +1,4 @@
+import { entry } from '../../nets/spmc.ts';
 import { recipe } from '../recipe.ts';
 
 /**
@@ -8,7 +9,7 @@ import { recipe } from '../recipe.ts';
 export const spmc = recipe({
   name: 'spmc',
   iterations: 150_000,
-  net: { name: 'spmc' },
+  net: { name: 'spmc', ...entry.defaults },
   data: { frames: 3, crop: 100 * 4, margin: 8, batch: 10, degradation: 'spmc' },
   loss: { name: 'mse', frames: 'centre', estimates: [0.5, 0.75, 1] },
   optimizer: { lr: 1e-3 },

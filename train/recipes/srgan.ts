@@ -1,3 +1,4 @@
+import { entry } from '../../nets/srgan.ts';
 import { recipe } from '../recipe.ts';
 
 const EPOCH = Math.ceil(16_700 / 64); // the public code's pictures of VOC2012 over a batch
@@ -9,7 +10,7 @@ const EPOCH = Math.ceil(16_700 / 64); // the public code's pictures of VOC2012 o
 export const srgan = recipe({
   name: 'srgan',
   iterations: 100 * EPOCH,
-  net: { name: 'srgan' },
+  net: { name: 'srgan', ...entry.defaults },
   data: { crop: 88, margin: 8, batch: 64, rounded: true },
   loss: { name: 'mse' },
   optimizer: { lr: 1e-3 },

@@ -1,3 +1,4 @@
+import { srresnetEntry as entry } from '../../nets/srgan.ts';
 import { recipe } from '../recipe.ts';
 
 /**
@@ -7,7 +8,7 @@ import { recipe } from '../recipe.ts';
 export const srresnet = recipe({
   name: 'srresnet',
   iterations: 1_000_000,
-  net: { name: 'srresnet' },
+  net: { name: 'srresnet', ...entry.defaults },
   data: { crop: 96, margin: 8, batch: 16 },
   loss: { name: 'mse' },
 });

@@ -1,3 +1,4 @@
+import { entry } from '../../nets/vdsr.ts';
 import { recipe } from '../recipe.ts';
 
 const EPOCH = 9960 / 80; // steps: the paper's 80 epochs are 9,960
@@ -10,7 +11,7 @@ const EPOCH = 9960 / 80; // steps: the paper's 80 epochs are 9,960
 export const vdsr = recipe({
   name: 'vdsr',
   iterations: 80 * EPOCH,
-  net: { name: 'vdsr' },
+  net: { name: 'vdsr', ...entry.defaults },
   data: { crop: 41, margin: 8, batch: 64, scales: [2, 3, 4], turns: true },
   loss: { name: 'half' },
   optimizer: { name: 'sgd', lr: 0.1, momentum: 0.9, weightDecay: 1e-4 },

@@ -1,3 +1,4 @@
+import { entry } from '../../nets/vespcn.ts';
 import { recipe } from '../recipe.ts';
 
 /**
@@ -8,7 +9,7 @@ import { recipe } from '../recipe.ts';
 export const vespcn = recipe({
   name: 'vespcn',
   iterations: 150_000,
-  net: { name: 'vespcn' },
+  net: { name: 'vespcn', ...entry.defaults },
   data: { frames: 3, crop: 33 * 4, margin: 8, batch: 128, degradation: 'duf' },
   loss: { name: 'mse', frames: 'centre' },
 });

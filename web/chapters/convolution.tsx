@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
-import referenceSource from '../../engine/reference/convolution.ts?raw';
-import shaderSource from '../../shaders/conv.direct.wgsl';
+import referenceUrl from '../../engine/reference/convolution.ts?url';
+import shaderUrl from '../../shaders/conv.direct.wgsl?url';
 import { Superseded } from '../lab/device.ts';
 import { useLab } from '../lab/hooks.ts';
 import { Source } from '../lab/source.tsx';
@@ -88,10 +88,10 @@ export default function Convolution() {
         channels of one output pixel, and there is no second kernel for the gradient of the input: transposed and
         flipped weights, and for larger strides one gather for each phase, make it the same loop.
       </p>
-      <Source file="shaders/conv.direct.wgsl" text={shaderSource}>
+      <Source file="shaders/conv.direct.wgsl" url={shaderUrl}>
         the plain kernel, forward and back to the input
       </Source>
-      <Source file="engine/reference/convolution.ts" text={referenceSource}>
+      <Source file="engine/reference/convolution.ts" url={referenceUrl}>
         the definition that judges all kernels
       </Source>
     </>

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import fstrnSource from '../../nets/fstrn.ts?raw';
+import fstrnUrl from '../../nets/fstrn.ts?url';
 import { lastOf, type Outcome } from '../lab/hooks.ts';
 import { Source } from '../lab/source.tsx';
 import { tex } from '../lab/ui.tsx';
@@ -59,7 +59,7 @@ export default function FstrnTakenApart() {
         It follows the switches above. What costs most is often not what has most weights: the last convolution works on
         sixteen times as many pixels as the blocks do.
       </p>
-      <Source file="nets/fstrn.ts" text={fstrnSource}>
+      <Source file="nets/fstrn.ts" url={fstrnUrl}>
         is all of it.
       </Source>
     </>

@@ -1,5 +1,5 @@
-import degradeSource from '../../train/degrade.ts?raw';
-import metricsSource from '../../train/metrics.ts?raw';
+import degradeUrl from '../../train/degrade.ts?url';
+import metricsUrl from '../../train/metrics.ts?url';
 import { Source } from '../lab/source.tsx';
 import { tex } from '../lab/ui.tsx';
 import { Aliasing } from './lost/aliasing.tsx';
@@ -61,10 +61,10 @@ export default function Lost() {
         Look at the real thing: these two files make every low resolution picture and every score, here, in training and
         in the tables of the project.
       </p>
-      <Source file="train/degrade.ts" text={degradeSource}>
+      <Source file="train/degrade.ts" url={degradeUrl}>
         makes pictures small
       </Source>
-      <Source file="train/metrics.ts" text={metricsSource}>
+      <Source file="train/metrics.ts" url={metricsUrl}>
         measures
       </Source>
     </>

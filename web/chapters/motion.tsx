@@ -1,5 +1,5 @@
-import warpShader from '../../shaders/bilinear.wgsl';
-import flowSource from '../../train/flow/coarse2fine.ts?raw';
+import warpUrl from '../../shaders/bilinear.wgsl?url';
+import flowUrl from '../../train/flow/coarse2fine.ts?url';
 import { Source } from '../lab/source.tsx';
 import { tex } from '../lab/ui.tsx';
 import { EstimateFigure } from './motion/estimate-figure.tsx';
@@ -56,10 +56,10 @@ export default function Motion() {
         frames; a real method must find it in worse ones.)
       </p>
       <TradeoffFigure />
-      <Source file="shaders/bilinear.wgsl" text={warpShader}>
+      <Source file="shaders/bilinear.wgsl" url={warpUrl}>
         warps, and computes both gradients.
       </Source>
-      <Source file="train/flow/coarse2fine.ts" text={flowSource}>
+      <Source file="train/flow/coarse2fine.ts" url={flowUrl}>
         finds the flow.
       </Source>
     </>

@@ -1,6 +1,6 @@
 import { useMemo, useState } from 'preact/hooks';
-import initSource from '../../engine/nn/init.ts?raw';
-import shuffleShader from '../../shaders/pixel_shuffle.wgsl';
+import initUrl from '../../engine/nn/init.ts?url';
+import shuffleUrl from '../../shaders/pixel_shuffle.wgsl?url';
 import type { Planes } from '../../train/degrade.ts';
 import { clip, cut, lumaOf } from '../lab/clip.ts';
 import { breathe, Superseded } from '../lab/device.ts';
@@ -64,10 +64,10 @@ export default function Pixels() {
         and 1/2. In the spectrum above they stand out as peaks for random filters. ICNR and the resized pictures have
         none there. ICNR even has dips, as whole blocks of one colour hold nothing of these frequencies.
       </p>
-      <Source file="engine/nn/init.ts" text={initSource}>
+      <Source file="engine/nn/init.ts" url={initUrl}>
         ends with ICNR.
       </Source>
-      <Source file="shaders/pixel_shuffle.wgsl" text={shuffleShader}>
+      <Source file="shaders/pixel_shuffle.wgsl" url={shuffleUrl}>
         moves the pixels.
       </Source>
     </>

@@ -1,5 +1,5 @@
 import { useMemo, useState } from 'preact/hooks';
-import separableSource from '../../engine/ops/separable_conv3d.ts?raw';
+import separableUrl from '../../engine/ops/separable_conv3d.ts?url';
 import { counted } from '../../train/words.ts';
 import { lastOf, useLab } from '../lab/hooks.ts';
 import { Plot } from '../lab/plot.tsx';
@@ -78,7 +78,7 @@ export default function Separable() {
         the input and of the weights, so the promise stays 2.25. But the middle result must be kept for them, or
         computed again.
       </p>
-      <Source file="engine/ops/separable_conv3d.ts" text={separableSource}>
+      <Source file="engine/ops/separable_conv3d.ts" url={separableUrl}>
         is the fused pair and its gradients.
       </Source>
     </>

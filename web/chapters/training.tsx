@@ -1,5 +1,5 @@
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import trainerSource from '../../train/trainer.ts?raw';
+import trainerUrl from '../../train/trainer.ts?url';
 import { clip, type LabClip } from '../lab/clip.ts';
 import { Compare } from '../lab/compare.tsx';
 import { labState } from '../lab/device.ts';
@@ -41,7 +41,7 @@ export default function TrainItHere() {
         back once more, change nothing, and the curve repeats itself: a state holds the weights, Adam's two moments of
         each gradient, and where the sequence of random samples stands, and the engine adds in a fixed order.
       </p>
-      <Source file="train/trainer.ts" text={trainerSource}>
+      <Source file="train/trainer.ts" url={trainerUrl}>
         takes each step, here and on the command line.
       </Source>
     </>

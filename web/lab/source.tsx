@@ -1,21 +1,34 @@
+import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 
 interface SourceProps {
   /** Its path in the project. */
   readonly file: string;
-  /** The file itself, imported with ?raw (or as .wgsl). */
-  readonly text: string;
+  /** Where the page finds the file itself: imported with ?url. */
+  readonly url: string;
   readonly children?: string;
 }
 
-/** A file of the project as it is, folded away until someone looks. */
-export const Source = ({ file, text, children }: SourceProps): JSX.Element => (
-  <details class="source">
-    <summary>
-      <code>{file}</code> {children}
-    </summary>
-    <pre>
-      <code>{text}</code>
-    </pre>
-  </details>
-);
+/** A file of the project as it is, folded away, and not even fetched, until someone looks. */
+export function Source({ file, url, children }: SourceProps): JSX.Element {
+  const text = useSignal('');
+  const look = async () => {
+    if (text.value !== '') return;
+    try {
+      const answer = await fetch(url);
+      text.value = answer.ok ? await answer.text() : `${file} did not come: ${answer.status} ${answer.statusText}`;
+    } catch (error) {
+      text.value = `${file} did not come: ${(error as Error).message}`;
+    }
+  };
+  return (
+    <details class="source" onToggle={look}>
+      <summary>
+        <code>{file}</code> {children}
+      </summary>
+      <pre>
+        <code>{text}</code>
+      </pre>
+    </details>
+  );
+}

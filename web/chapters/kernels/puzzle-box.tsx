@@ -80,7 +80,7 @@ export function Puzzles(): JSX.Element {
           </button>
         </p>
         <p>{puzzle.story}</p>
-        <Source file={puzzle.file} text={puzzle.text}>
+        <Source file={puzzle.file} url={puzzle.url}>
           is what the project runs.
         </Source>
       </details>

@@ -22,7 +22,8 @@ export interface Puzzle {
   /** Where the project's own shader differs from our solution, and why. */
   readonly story: string;
   readonly file: string;
-  readonly text: string;
+  /** Where the page finds that file. */
+  readonly url: string;
   readonly tests: readonly Sizes[];
   /** What the text must contain, and what is said where it does not. */
   readonly rules?: readonly (readonly [RegExp, string])[];

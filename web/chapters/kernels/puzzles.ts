@@ -4,11 +4,11 @@ import { conv } from '../../../engine/reference/convolution.ts';
 import { separableConv3d } from '../../../engine/reference/separable.ts';
 import { pixelShuffle } from '../../../engine/reference/shuffle.ts';
 import { warp } from '../../../engine/reference/warp.ts';
-import bilinearShader from '../../../shaders/bilinear.wgsl';
-import rowsShader from '../../../shaders/conv.rows.wgsl';
-import shuffleShader from '../../../shaders/pixel_shuffle.wgsl';
-import preluShader from '../../../shaders/prelu.wgsl';
-import separableShader from '../../../shaders/separable.subgroup.wgsl';
+import bilinearUrl from '../../../shaders/bilinear.wgsl?url';
+import rowsUrl from '../../../shaders/conv.rows.wgsl?url';
+import shuffleUrl from '../../../shaders/pixel_shuffle.wgsl?url';
+import preluUrl from '../../../shaders/prelu.wgsl?url';
+import separableUrl from '../../../shaders/separable.subgroup.wgsl?url';
 import type { Puzzle } from './puzzle.ts';
 import { random } from './random.ts';
 import shuffleSolution from './wgsl/pixel_shuffle.solution.wgsl';
@@ -46,7 +46,7 @@ const preluGradient: Puzzle = {
     'of a position. One workgroup a channel would leave a GPU idle with 64 channels, so slope_gradient sums every ' +
     'chunks-th position and a second kernel adds the parts, in an order that never changes: a seed gives the same bits twice.',
   file: 'shaders/prelu.wgsl',
-  text: preluShader,
+  url: preluUrl,
   tests: [
     { C: 3, P: 1 },
     { C: 5, P: 131 },
@@ -84,7 +84,7 @@ const shuffle: Puzzle = {
     'invocation loads in four pieces, transposes and stores in four pieces. Better still is not to run it at all: the ' +
     'convolutions write their results to the shuffled places right away (const R in shaders/conv.*.wgsl).',
   file: 'shaders/pixel_shuffle.wgsl',
-  text: shuffleShader,
+  url: shuffleUrl,
   tests: [
     { C: 1, R: 1, H: 1, W: 1 },
     { C: 2, R: 3, H: 5, W: 7 },
@@ -119,7 +119,7 @@ const bilinear: Puzzle = {
     'the fractional part of the flow go separate ways. The same file holds the gradients. That of the picture scatters: many ' +
     'places may have read one pixel, and it adds whole numbers, whose sum does not depend on the order.',
   file: 'shaders/bilinear.wgsl',
-  text: bilinearShader,
+  url: bilinearUrl,
   tests: [
     { C: 1, H: 1, W: 1 },
     { C: 3, H: 9, W: 11 },
@@ -158,7 +158,7 @@ const temporal: Puzzle = {
     'workgroup memory too, and 3x1x1 is only another list of taps. A third of the taps also means a third of the uses for ' +
     'each load, which is why the temporal half never reaches the rate of the spatial one.',
   file: 'shaders/conv.rows.wgsl',
-  text: rowsShader,
+  url: rowsUrl,
   tests: [
     { CI: 1, CO: 1, D: 1, P: 1 },
     { CI: 5, CO: 7, D: 3, P: 35 },
@@ -192,7 +192,7 @@ const separable: Puzzle = {
     'channels; above, two kernels one after the other are faster. An array indexed with t % 3 would be shorter and slower: ' +
     'registers have no addresses, so the frames are turned instead.',
   file: 'shaders/separable.subgroup.wgsl',
-  text: separableShader,
+  url: separableUrl,
   tests: [
     { CI: 1, CO: 1, D: 1, H: 1, W: 1 },
     { CI: 3, CO: 5, D: 3, H: 7, W: 9 },

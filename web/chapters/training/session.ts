@@ -1,5 +1,6 @@
 import { signal } from '@preact/signals';
 import { DeviceLostError } from '../../../engine/errors.ts';
+import { entry as fstrn } from '../../../nets/fstrn.ts';
 import { type ClipFrames, ClipStore, CropSampler } from '../../../train/dataset.ts';
 import { cropsOf, type Recipe } from '../../../train/recipe.ts';
 import { fstrnSmall } from '../../../train/recipes/fstrn.ts';
@@ -235,7 +236,7 @@ export class Session {
 
   #build({ engine }: Lab, amount: Amount, settings = this.#settings): Trainer {
     const recipe = recipeFor(settings, amount);
-    return new Trainer(engine, recipe, new CropSampler(this.#clips!.train, cropsOf(recipe), recipe.seed));
+    return new Trainer(engine, recipe, fstrn, new CropSampler(this.#clips!.train, cropsOf(recipe), recipe.seed));
   }
 
   /** Takes some steps of the smallest kind, and from their time says what a step may see on this device. */
