@@ -55,6 +55,7 @@ const MISTAKEN: readonly [begins: string, what: string][] = [
   }),
   ['MATLAB 5', 'a MATLAB file, which is not read'],
   ['\x93NUMPY', 'a numpy array, which has no names'],
+  ...['\x89PNG', '\xff\xd8\xff', 'GIF8', 'RIFF'].map((magic): [string, string] => [magic, 'a picture, not weights']),
   ...['\x80\x02', '\x80\x03', '\x80\x04', '\x80\x05'].map((magic): [string, string] => {
     return [magic, 'a pickle, but not one that torch.save wrote'];
   }),
