@@ -70,8 +70,13 @@ async function run(name: string, options: Options): Promise<void> {
       '--input goes with --inference; the input of a training step is set by data.crop and data.frames',
     );
   }
-  if (!options.inference && !Object.hasOwn(srNets, known.net.name)) {
-    throw new UsageError(`${name} enlarges nothing and has no training of its own here: add --inference`);
+  if (!Object.hasOwn(srNets, known.net.name)) {
+    if (!options.inference) {
+      throw new UsageError(`${name} enlarges nothing and has no training of its own here: add --inference`);
+    }
+    if (options.input ?? options.batch) {
+      throw new UsageError(`--input and --batch are for networks that enlarge: ${name} is profiled on its usual input`);
+    }
   }
   const recipe = override({ ...known, seed: options.seed }, options.set);
   const profile = await measured(recipe, options);

@@ -265,6 +265,8 @@ describe('subpixel profile', () => {
     [['fstrn-smal'], 'did you mean'],
     [['fstrn', '--input', '5x8x8'], '--input goes with --inference'],
     [['fstrn', '--inference', '--input', '8x8'], 'expected frames, height and width'],
+    [['vgg16'], 'vgg16 enlarges nothing'],
+    [['vgg16', '--inference', '--input', '1x8x8'], 'vgg16 is profiled on its usual input'],
     [['fstrn', '--by', 'colour'], 'Allowed choices are kernel, op, layer'],
     [['fstrn-small', '--set', 'data.crop=30'], 'a multiple of the scale'],
   ])('refuses %j', async (args, message) => {
