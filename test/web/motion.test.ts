@@ -137,11 +137,11 @@ describe.skipIf(noChromium)(
       await warp.record('warp');
 
       const estimate = await lab.figure('estimate').done();
-      const [asItIs, moved] = ['The other frame as it is', 'moved by the flow'];
+      const [asItIs, moved] = ['PSNR of the other frame as it is', 'PSNR, moved by the flow'];
       const frames = proceduralClip({ width: 192, height: 144, frames: 12 });
       expect(await estimate.number(asItIs)).toBeCloseTo(psnr(frames[0], frames[2]), 2);
       expect(await estimate.number(moved)).toBeGreaterThan((await estimate.number(asItIs)) + 5);
-      expect(await estimate.number('without what is covered')).toBeGreaterThan(await estimate.number(moved));
+      expect(await estimate.number('PSNR, without what is covered')).toBeGreaterThan(await estimate.number(moved));
       await estimate.record('motion');
       const near = await estimate.number(moved);
       await estimate.slide('Frames apart', 4);

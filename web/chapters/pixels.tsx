@@ -117,7 +117,7 @@ function Drawing() {
         ))}
       </div>
       <Choice label="Pen" value={pen} of={{ 255: 'bright', 0: 'dark' }} onChange={setPen} />
-      <p class="control">
+      <p class="buttons">
         {Object.entries(presets).map(([name, preset]) => (
           <button type="button" key={name} onClick={() => setPicture(preset)}>
             {name}

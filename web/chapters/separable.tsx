@@ -5,7 +5,7 @@ import { lastOf, useLab } from '../lab/hooks.ts';
 import { Plot } from '../lab/plot.tsx';
 import { Source } from '../lab/source.tsx';
 import { clockOf } from '../lab/timing.ts';
-import { Choice, Figure, Slider, tex, Value, Values } from '../lab/ui.tsx';
+import { Choice, Figure, Slider, tex, threeDigits, Value, Values } from '../lab/ui.tsx';
 import { betweenBytes, type Count, countFull, countSeparable, promise, type Size } from './separable/count.ts';
 import {
   FORMS,
@@ -40,7 +40,10 @@ export default function Separable() {
         With {tex`C`} channels in and out, one position costs {tex`k^3 C^2`} multiply-adds in full and{' '}
         {tex`(k^2 + k)\,C^2`} apart, so
       </p>
-      <p class="block">{tex`\displaystyle\text{promise} = \frac{k^3 C^2}{(k^2 + k)\,C^2} = \frac{k^2}{k + 1}, \qquad k = 3:\; \frac{9}{4} = 2.25.`}</p>
+      <p class="block">
+        {tex`\displaystyle\text{promise} = \frac{k^3 C^2}{(k^2 + k)\,C^2} = \frac{k^2}{k + 1},`} &emsp;{' '}
+        {tex`\displaystyle k = 3:\; \frac{9}{4} = 2.25.`}
+      </p>
       <p>
         Channels and frames cancel; only {tex`k`} decides. The parameters shrink by the same factor. What is given up:
         the pair can only make windows that are sums of a pattern in the plane times a pattern in time, with at most{' '}
@@ -86,7 +89,7 @@ export default function Separable() {
 }
 
 const big = (n: number): string =>
-  n >= 1e9 ? `${(n / 1e9).toFixed(2)} G` : n >= 1e6 ? `${(n / 1e6).toFixed(2)} M` : n.toLocaleString('en');
+  n >= 1e9 ? `${threeDigits(n / 1e9)} G` : n >= 1e6 ? `${threeDigits(n / 1e6)} M` : n.toLocaleString('en');
 const times = (n: number): string => `${n.toFixed(2)}x`;
 
 function Counts() {
@@ -205,9 +208,9 @@ function Times({ measured, clock }: { readonly measured: Measured; readonly cloc
           <thead>
             <tr>
               <th scope="col">Block</th>
-              <th scope="col">forward</th>
+              <th scope="col">forward, ms</th>
               <th scope="col">faster by</th>
-              <th scope="col">and backward</th>
+              <th scope="col">both ways, ms</th>
               <th scope="col">faster by</th>
             </tr>
           </thead>
@@ -215,9 +218,9 @@ function Times({ measured, clock }: { readonly measured: Measured; readonly cloc
             {(Object.keys(FORMS) as Form[]).map((form) => (
               <tr key={form} data-form={form}>
                 <th scope="row">{FORMS[form]}</th>
-                <td>{rows[form].forward.toFixed(2)} ms</td>
+                <td>{threeDigits(rows[form].forward)}</td>
                 <td>{gain(form, 'forward')}</td>
-                <td>{rows[form].both.toFixed(2)} ms</td>
+                <td>{threeDigits(rows[form].both)}</td>
                 <td>{gain(form, 'both')}</td>
               </tr>
             ))}
@@ -239,8 +242,8 @@ function Times({ measured, clock }: { readonly measured: Measured; readonly cloc
         <Value name="Measured, forward and backward, fused">{gain('fused', 'both')}</Value>
       </Values>
       <p aria-live="polite">
-        In words: {k ** 3} taps became {k ** 2} + {k} = {k ** 2 + k}, and on this device {rows.full.both.toFixed(1)} ms
-        became {rows.fused.both.toFixed(1)} ms. A machine that is busy measures unevenly: measure again, each
+        In words: {k ** 3} taps became {k ** 2} + {k} = {k ** 2 + k}, and on this device {threeDigits(rows.full.both)}{' '}
+        ms became {threeDigits(rows.fused.both)} ms. A machine that is busy measures unevenly: measure again, each
         measurement becomes a point below.
       </p>
     </>

@@ -24,6 +24,8 @@ export function Compare({ before, after }: { readonly before: Side; readonly aft
         <Layer {...after} clip="none" />
         <Layer {...before} clip={`inset(0 ${100 - at}% 0 0)`} />
         <span class="edge" style={{ left: `${at}%` }} />
+        <span class="name">{before.name}</span>
+        <span class="name">{after.name}</span>
       </div>
       <Slider
         label={`${before.name}, then ${after.name}`}

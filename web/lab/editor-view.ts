@@ -12,7 +12,10 @@ import { EditorState, type Text } from '@codemirror/state';
 import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
 import type { Mark } from './editor.tsx';
-import { wgsl } from './editor-wgsl.ts';
+import { typescript, wgsl } from './editor-words.ts';
+
+const languages = { wgsl, typescript };
+export type Language = keyof typeof languages;
 
 /** An open editor. */
 export interface TextView {
@@ -25,6 +28,7 @@ export interface TextView {
 interface Options {
   readonly label: string;
   readonly text: string;
+  readonly language: Language;
   readonly readOnly: boolean;
   readonly onChange: (text: string) => void;
 }
@@ -36,6 +40,7 @@ const colours = HighlightStyle.define([
   { tag: tags.standard(tags.variableName), color: 'var(--green)' },
   { tag: tags.meta, color: 'var(--orange)' },
   { tag: tags.number, color: 'var(--orange)' },
+  { tag: tags.string, color: 'var(--green)' },
 ]);
 
 /** The page's own colours, which follow light and dark by themselves. */
@@ -56,7 +61,7 @@ const theme = EditorView.theme({
 });
 
 /** CodeMirror in an element. Escape, then Tab, leaves it: Tab alone indents. */
-export function openView(parent: HTMLElement, { label, text, readOnly, onChange }: Options): TextView {
+export function openView(parent: HTMLElement, { label, text, language, readOnly, onChange }: Options): TextView {
   const changed = EditorView.updateListener.of((update) => {
     if (update.docChanged) onChange(update.state.doc.toString());
   });
@@ -76,7 +81,7 @@ export function openView(parent: HTMLElement, { label, text, readOnly, onChange 
       lineNumbers(),
       bracketMatching(),
       indentUnit.of('  '),
-      StreamLanguage.define(wgsl),
+      StreamLanguage.define(languages[language]),
       syntaxHighlighting(colours),
       theme,
       EditorView.contentAttributes.of({ 'aria-label': label, tabindex: '0' }), // keys scroll what is only read

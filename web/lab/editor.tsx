@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { breathe } from './device.ts';
-import type { TextView } from './editor-view.ts';
+import type { Language, TextView } from './editor-view.ts';
 
 /** Something said of a place in the text; lines and columns count from 1. */
 export interface Mark {
@@ -16,6 +16,7 @@ interface EditorProps {
   /** What it is, for those who cannot see it. */
   readonly label: string;
   readonly text: string;
+  readonly language?: Language;
   readonly onChange?: (text: string) => void;
   readonly marks?: readonly Mark[];
   readonly readOnly?: boolean;
@@ -24,8 +25,9 @@ interface EditorProps {
 /** Editors open one after the other: each takes tens of milliseconds. */
 let last: Promise<unknown> = Promise.resolve();
 
-/** A text of WGSL to read or to write, in colours. The editor comes when it is nearly in sight; until then the text stands plain. */
-export function Editor({ label, text, onChange, marks = [], readOnly = false }: EditorProps): JSX.Element {
+/** A text to read or to write, in colours. The editor comes when it is nearly in sight; until then the text stands plain. */
+export function Editor(props: EditorProps): JSX.Element {
+  const { label, text, language = 'wgsl', onChange, marks = [], readOnly = false } = props;
   const host = useRef<HTMLDivElement>(null);
   const changed = useRef(onChange);
   changed.current = onChange;
@@ -41,7 +43,8 @@ export function Editor({ label, text, onChange, marks = [], readOnly = false }: 
           const { openView } = await import('./editor-view.ts');
           await breathe();
           if (gone) return;
-          made = openView(host.current!, { label, text, readOnly, onChange: (now) => changed.current?.(now) });
+          const options = { label, text, language, readOnly, onChange: (now: string) => changed.current?.(now) };
+          made = openView(host.current!, options);
           setView(made);
         };
         last = last.then(open).catch(() => {}); // an editor that cannot be had leaves the text plain
@@ -55,7 +58,7 @@ export function Editor({ label, text, onChange, marks = [], readOnly = false }: 
       made?.close();
       setView(undefined);
     };
-  }, [label, readOnly]);
+  }, [label, language, readOnly]);
   useEffect(() => view?.show(text), [view, text]);
   useEffect(() => view?.mark(marks), [view, marks]);
   return (

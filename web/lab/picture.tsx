@@ -28,7 +28,7 @@ export function Picture({ of, caption, zoom, onPoint, mark }: PictureProps): JSX
   };
   return (
     <figure class="picture" style={zoom ? { flex: `0 1 ${zoom * width}px`, width: `${zoom * width}px` } : {}}>
-      <div class="frame" onPointerDown={point} onPointerMove={point}>
+      <div class={`frame ${onPoint ? 'point' : ''}`} onPointerDown={point} onPointerMove={point}>
         <canvas ref={canvas} width={width} height={height} role="img" aria-label={caption} />
         {of && mark && <span class="mark" style={markStyle(mark, width, height)} />}
       </div>

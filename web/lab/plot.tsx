@@ -1,7 +1,9 @@
+import { signal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import './plot.css';
 
 export interface Line {
   readonly label: string;
@@ -20,36 +22,55 @@ interface PlotProps {
 }
 
 const COLOURS = ['--blue', '--orange', '--green', '--red', '--violet'];
+const FONT = '12px system-ui, sans-serif';
+
+const darkness = matchMedia('(prefers-color-scheme: dark)');
+const dark = signal(darkness.matches);
+darkness.addEventListener('change', () => {
+  dark.value = darkness.matches;
+});
+
+const shown = (value: number | null | undefined): string => (value == null ? '' : String(+value.toPrecision(4)));
 
 /** Lines over numbers, as wide as there is room. Screen readers get the last values. */
 export function Plot({ x, lines, xLabel, yLabel, height = 220, logY = false }: PlotProps): JSX.Element {
   const host = useRef<HTMLDivElement>(null);
   useEffect(() => {
     const box = host.current!;
-    const style = getComputedStyle(box);
-    const colour = (name: string) => style.getPropertyValue(name).trim();
-    const axis = {
-      stroke: colour('--text'),
-      grid: { stroke: colour('--line'), width: 1 },
-      ticks: { stroke: colour('--line') },
+    const colour = (name: string) => {
+      box.style.color = `var(${name})`; // as the browser resolves it: a canvas knows no variables
+      const { color } = getComputedStyle(box);
+      box.style.color = '';
+      return color;
+    };
+    const strokes = lines.map((_, i) => colour(COLOURS[i % COLOURS.length]));
+    const line = { stroke: colour('--line'), width: 1 };
+    const axis = { stroke: colour('--text'), grid: line, ticks: { ...line, size: 4 }, gap: 4 };
+    const text = { font: FONT, labelFont: FONT, labelSize: 20, labelGap: 2 };
+    const edge = lines.some(({ points }) => points) ? 0.03 : 0; // room for points at the ends
+    const range = (_: uPlot, least: number, most: number): uPlot.Range.MinMax => {
+      const room = edge * (most - least || 1);
+      return [least - room, most + room];
     };
     const plot = new uPlot(
       {
         width: box.clientWidth,
         height,
-        scales: { x: { time: false }, y: logY ? { distr: 3 } : {} },
+        scales: { x: { time: false, range }, y: logY ? { distr: 3 } : {} },
         axes: [
-          { ...axis, label: xLabel },
-          { ...axis, label: yLabel, size: 60 },
+          { ...axis, ...text, label: xLabel, size: 24 },
+          { ...axis, ...text, label: yLabel, size: 46 },
         ],
+        legend: { markers: { width: 0, fill: (_, i) => strokes[i - 1] } },
         series: [
-          { label: xLabel },
+          { label: xLabel, value: (_, value) => shown(value) },
           ...lines.map(({ label, points }, i) => ({
             label,
-            stroke: colour(COLOURS[i % COLOURS.length]),
+            stroke: strokes[i],
             width: points ? 0 : 2,
-            points: { show: points ?? false, size: 7 },
+            points: { show: points ?? false, size: 8, fill: strokes[i] },
             spanGaps: true,
+            value: (_: uPlot, value: number | null) => shown(value),
           })),
         ],
       },
@@ -62,7 +83,15 @@ export function Plot({ x, lines, xLabel, yLabel, height = 220, logY = false }: P
       resized.disconnect();
       plot.destroy();
     };
-  }, [x, lines, xLabel, yLabel, height, logY]);
-  const words = lines.map(({ label, y }) => `${label}: ${y.at(-1) ?? 'none'}`).join(', ');
-  return <div class="plot" ref={host} role="img" aria-label={`${yLabel} over ${xLabel}; last values: ${words}`} />;
+  }, [x, lines, xLabel, yLabel, height, logY, dark.value]);
+  const words = lines.map(({ label, y }) => `${label}: ${shown(y.at(-1)) || 'none'}`).join(', ');
+  const empty = lines.every(({ y }) => y.every((value) => value === null));
+  return (
+    <div
+      class={`plot ${empty ? 'empty' : ''}`}
+      ref={host}
+      role="img"
+      aria-label={`${yLabel} over ${xLabel}; last values: ${words}`}
+    />
+  );
 }

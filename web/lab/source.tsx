@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
+import { Editor } from './editor.tsx';
 
 interface SourceProps {
   /** Its path in the project. */
@@ -26,9 +27,9 @@ export function Source({ file, url, children }: SourceProps): JSX.Element {
       <summary>
         <code>{file}</code> {children}
       </summary>
-      <pre>
-        <code>{text}</code>
-      </pre>
+      {text.value && (
+        <Editor label={file} language={file.endsWith('.ts') ? 'typescript' : 'wgsl'} text={text.value} readOnly />
+      )}
     </details>
   );
 }

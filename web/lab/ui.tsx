@@ -25,7 +25,7 @@ export function Slider({ label, value, min, max, step = 1, show = String, onChan
     <p class="control">
       <label for={id}>{label}</label>
       <input id={id} type="range" {...{ min, max, step, value }} onInput={change} aria-valuetext={show(value)} />
-      <output for={id}>{show(value)}</output>
+      <span aria-hidden="true">{show(value)}</span>
     </p>
   );
 }
@@ -43,12 +43,14 @@ export function Choice<T extends string>({ label, value, of, onChange }: ChoiceP
   return (
     <fieldset class="control">
       <legend>{label}</legend>
-      {(Object.entries(of) as [T, string][]).map(([key, text]) => (
-        <label key={key}>
-          <input type="radio" name={name} checked={key === value} onChange={() => onChange(key)} />
-          {text}
-        </label>
-      ))}
+      <div class="options">
+        {(Object.entries(of) as [T, string][]).map(([key, text]) => (
+          <label key={key}>
+            <input type="radio" name={name} checked={key === value} onChange={() => onChange(key)} />
+            {text}
+          </label>
+        ))}
+      </div>
     </fieldset>
   );
 }
@@ -60,7 +62,7 @@ interface SwitchProps {
 }
 
 export const Switch = ({ label, on, onChange }: SwitchProps): JSX.Element => (
-  <label class="control">
+  <label class="switch">
     <input type="checkbox" checked={on} onChange={() => onChange(!on)} /> {label}
   </label>
 );
@@ -81,8 +83,17 @@ export function Figure({ id, title, recorded, outcome, children }: FigureProps):
   const state = none ? 'none' : (outcome?.kind ?? 'done');
   return (
     <section class="figure" id={id} aria-label={title} data-state={state} aria-busy={state === 'waiting'}>
-      <h3>{title}</h3>
-      {none && recorded ? <img src={`recorded/${recorded}`} alt={`${title}, recorded on another machine`} /> : children}
+      <h3 class={none ? 'unseen' : ''}>{title}</h3>
+      {none && recorded ? (
+        <>
+          <div class="wide">
+            <img src={`recorded/${recorded}`} alt={`${title}, recorded on another machine`} />
+          </div>
+          <figcaption>Recorded on another machine: here is no WebGPU to compute it.</figcaption>
+        </>
+      ) : (
+        children
+      )}
       {outcome?.kind === 'failed' && (
         <p class="error" role="alert">
           {outcome.why}
@@ -91,6 +102,9 @@ export function Figure({ id, title, recorded, outcome, children }: FigureProps):
     </section>
   );
 }
+
+/** A measurement with the three digits that it is good for. */
+export const threeDigits = (n: number): string => (n >= 100 ? String(Math.round(n)) : n.toPrecision(3));
 
 /** A number with a name, for rows of results. */
 export const Value = ({ name, children }: { name: string; children: ComponentChildren }): JSX.Element => (

@@ -59,7 +59,7 @@ export function FramesFigure({ patch }: { patch: Float32Array | undefined }) {
       <Slider label="Frame" value={frame} min={0} max={FRAMES - 1} onChange={(t) => setPlace([t, row, column])} />
       <Slider label="Row" value={row} min={0} max={EDGE - 1} onChange={(r) => setPlace([frame, r, column])} />
       <Slider label="Column" value={column} min={0} max={EDGE - 1} onChange={(c) => setPlace([frame, row, c])} />
-      <div class="row frames">
+      <div class="pictures frames">
         {times.map((t) => (
           <Grid
             key={t}
@@ -71,7 +71,7 @@ export function FramesFigure({ patch }: { patch: Float32Array | undefined }) {
           />
         ))}
       </div>
-      <div class="row frames">
+      <div class="pictures frames">
         {times.map((t) => (
           <Grid
             key={t}

@@ -37,8 +37,9 @@ export function Grid(props: GridProps): JSX.Element {
     height: CELL,
   });
   return (
-    <figure class="picture grid">
+    <figure class="picture grid" style={{ '--side': side }}>
       <svg
+        class={onPoint ? 'point' : ''}
         viewBox={`-1 -1 ${side * CELL + 2} ${side * CELL + 2}`}
         role="img"
         aria-label={caption}

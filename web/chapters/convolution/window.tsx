@@ -30,8 +30,14 @@ export function Controls({ settings, change }: Pick<Shared, 'settings' | 'change
   );
 }
 
-/** Numbers of about one: three digits are enough to compare them by eye. */
-export const digits = (value: number | undefined): string => (value === undefined ? '…' : value.toFixed(4));
+/** Numbers of about one: four digits are enough to compare them by eye. */
+export const digits = (value: number | undefined): string =>
+  value === undefined ? '…' : value.toFixed(4).replace('-', '−');
+
+const factor = (weight: number): string => {
+  const text = String(Number(weight.toFixed(3)));
+  return weight < 0 ? `(${text.replace('-', '−')})` : text;
+};
 
 /** One output pixel and what it is made of. */
 export function WindowFigure({ settings, change, outcome }: Shared) {
@@ -72,9 +78,7 @@ export function WindowFigure({ settings, change, outcome }: Shared) {
           caption="y, the output; press on a pixel to see its window"
         />
       </div>
-      <p class="terms">
-        {seen.map((value, i) => `${i ? ' + ' : ''}${value.toFixed(2)} · (${Number(filter[i].toFixed(3))})`)}
-      </p>
+      <p class="terms">{seen.map((value, i) => `${i ? ' + ' : ''}${value.toFixed(2)} · ${factor(filter[i])}`)}</p>
       <Values>
         <Value name="rows and columns of the output">{edge}</Value>
         <Value name="sum of the nine products">{digits(current && sum)}</Value>

@@ -6,12 +6,11 @@ import { protocolFor } from '../../../train/validation.ts';
 import { breathe } from '../../lab/device.ts';
 import { lastOf } from '../../lab/hooks.ts';
 import { clockOf, timeTogether } from '../../lab/timing.ts';
-import { Figure } from '../../lab/ui.tsx';
+import { Figure, threeDigits } from '../../lab/ui.tsx';
 import { type Block, enlarge, inputOf, type Scene, WINDOW, withNet } from './run.ts';
 import { useScene } from './use-scene.ts';
 
 interface Facts {
-  readonly name: string;
   readonly parameters: number;
   readonly inBlocks: number;
   /** For one pixel of one frame of the input. */
@@ -19,6 +18,23 @@ interface Facts {
   readonly psnr: number;
   readonly ms: number;
 }
+
+interface Measure {
+  readonly name: string;
+  readonly of: (facts: Facts) => number;
+  readonly show: (value: number) => string;
+  /** A ratio of decibels says nothing. */
+  readonly compared?: boolean;
+}
+
+const whole = (n: number): string => Math.round(n).toLocaleString('en');
+const MEASURES: readonly Measure[] = [
+  { name: 'Parameters', of: ({ parameters }) => parameters, show: whole },
+  { name: 'of these, in blocks', of: ({ inBlocks }) => inBlocks, show: whole },
+  { name: 'Multiply-adds for a pixel', of: ({ macs }) => macs, show: whole },
+  { name: `Time for ${WINDOW} frames, ms`, of: ({ ms }) => ms, show: threeDigits },
+  { name: 'PSNR, dB', of: ({ psnr }) => psnr, show: (dB) => dB.toFixed(2), compared: false },
+];
 
 /** Both trained networks on the same frames. */
 export function Blocks({ ready }: { readonly ready: boolean }) {
@@ -36,10 +52,7 @@ export function Blocks({ ready }: { readonly ready: boolean }) {
           const [first, second] = await timeTogether(engine, works, { signal, samples: software ? 3 : 9 });
           return {
             clock: clockOf(engine),
-            rows: [
-              await factsOf(engine, separable, scene, 'separable', first.ms),
-              await factsOf(engine, full, scene, 'full 3D', second.ms),
-            ],
+            rows: [await factsOf(engine, separable, scene, first.ms), await factsOf(engine, full, scene, second.ms)],
           };
         }),
       );
@@ -48,41 +61,28 @@ export function Blocks({ ready }: { readonly ready: boolean }) {
     ready,
   );
   const facts = lastOf(outcome);
-  const rows = facts?.rows ?? [];
-  const ratio = (of: (facts: Facts) => number) => (rows.length === 2 ? (of(rows[1]) / of(rows[0])).toFixed(2) : '…');
+  const [separable, full] = facts?.rows ?? [];
   return (
     <Figure id="blocks" title="The same network, two kinds of block" recorded="blocks.png" outcome={outcome}>
-      <div class="measured">
+      <div class="wide">
         <table>
           <thead>
             <tr>
-              <th>Blocks</th>
-              <th>Parameters</th>
-              <th>in blocks</th>
-              <th>Multiply-adds a pixel</th>
-              <th>ms</th>
-              <th>PSNR, dB</th>
+              <th scope="col">Blocks</th>
+              <th scope="col">separable</th>
+              <th scope="col">full 3D</th>
+              <th scope="col">full / separable</th>
             </tr>
           </thead>
           <tbody>
-            {rows.map(({ name, parameters, inBlocks, macs, ms, psnr }) => (
+            {MEASURES.map(({ name, of, show, compared = true }) => (
               <tr key={name}>
-                <td>{name}</td>
-                <td>{parameters}</td>
-                <td>{inBlocks}</td>
-                <td>{Math.round(macs)}</td>
-                <td>{ms.toFixed(1)}</td>
-                <td>{psnr.toFixed(2)}</td>
+                <th scope="row">{name}</th>
+                <td>{separable ? show(of(separable)) : '…'}</td>
+                <td>{full ? show(of(full)) : '…'}</td>
+                <td>{compared && (full ? `${(of(full) / of(separable)).toFixed(2)}x` : '…')}</td>
               </tr>
             ))}
-            <tr>
-              <td>full / separable</td>
-              <td>{ratio((row) => row.parameters)}</td>
-              <td>{ratio((row) => row.inBlocks)}</td>
-              <td>{ratio((row) => row.macs)}</td>
-              <td>{ratio((row) => row.ms)}</td>
-              <td />
-            </tr>
           </tbody>
         </table>
       </div>
@@ -94,7 +94,7 @@ export function Blocks({ ready }: { readonly ready: boolean }) {
   );
 }
 
-async function factsOf(engine: Engine, net: Fstrn, scene: Scene, name: string, ms: number): Promise<Facts> {
+async function factsOf(engine: Engine, net: Fstrn, scene: Scene, ms: number): Promise<Facts> {
   let inBlocks = 0;
   for (const [path, { shape }] of net.namedParameters()) {
     if (path.startsWith('blocks.')) inBlocks += shape.reduce((a, b) => a * b, 1);
@@ -107,5 +107,5 @@ async function factsOf(engine: Engine, net: Fstrn, scene: Scene, name: string, m
   }
   const [{ width, height }] = scene.low;
   const macs = macsFor(engine, net, WINDOW, height, width) / (WINDOW * width * height);
-  return { name, parameters: net.parameterCount(), inBlocks, macs, psnr: sum / WINDOW, ms };
+  return { parameters: net.parameterCount(), inBlocks, macs, psnr: sum / WINDOW, ms };
 }

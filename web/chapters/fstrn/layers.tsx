@@ -49,7 +49,7 @@ export function Layers({ run }: { readonly run: Outcome<readonly LayerMaps[]> })
         value={layer}
         min={0}
         max={(layers?.length ?? 2) - 1}
-        show={(i) => (layers ? wordsFor(layers[i].name) : '…')}
+        show={(i) => `${i + 1} of ${layers?.length ?? '…'}`}
         onChange={setLayer}
       />
       <Slider
@@ -66,6 +66,7 @@ export function Layers({ run }: { readonly run: Outcome<readonly LayerMaps[]> })
         <Picture of={map} caption="the chosen one: grey is 0, white and black its largest size" />
       </div>
       <Values>
+        <Value name="Layer">{maps ? wordsFor(maps.name) : '…'}</Value>
         <Value name="The op, as the engine names it">{maps?.name ?? '…'}</Value>
         <Value name="Largest size of a value">{maps ? most.toPrecision(3) : '…'}</Value>
         <Value name="Channels, frames, height, width">{maps?.shape.slice(1).join(' x ') ?? '…'}</Value>

@@ -2,12 +2,13 @@ import { useMemo, useState } from 'preact/hooks';
 import type { KernelTime } from '../../../engine/commands.ts';
 import { breathe, Superseded } from '../../lab/device.ts';
 import { lastOf } from '../../lab/hooks.ts';
-import { Choice, Figure, Value, Values } from '../../lab/ui.tsx';
+import { Choice, Figure, threeDigits, Value, Values } from '../../lab/ui.tsx';
 import { wordsFor } from './layers.tsx';
 import { inputOf, type Switches, withNet } from './run.ts';
 import { useScene } from './use-scene.ts';
 
 const groupings = { layer: 'layer', op: 'op', label: 'kernel' } as const;
+const headings = { layer: 'Layer', op: 'Op', label: 'Kernel' } as const;
 type Grouping = keyof typeof groupings;
 
 /** Browsers round the device's clock, as coarsely as 0.1 ms: many runs make up for it. */
@@ -57,24 +58,25 @@ export function WhereTimeGoes({ on, ready }: { readonly on: Switches; readonly r
   return (
     <Figure id="time" title="Where the time goes" recorded="time.png" outcome={outcome}>
       <Choice label="Add up by" value={by} of={groupings} onChange={setBy} />
-      <div class="measured">
+      <div class="wide">
         <table>
           <thead>
             <tr>
-              <th>{groupings[by]}</th>
-              <th>Share</th>
-              <th>ms</th>
-              <th>GFLOP/s</th>
+              <th scope="col">{headings[by]}</th>
+              <th scope="col">Share</th>
+              <th scope="col">ms</th>
+              <th scope="col">GFLOP/s</th>
             </tr>
           </thead>
           <tbody>
             {rows.map(({ name, ms, gflops }) => (
               <tr key={name}>
-                <td>{name}</td>
-                <td>
-                  <meter value={ms / total} aria-label={`share of ${name}`} /> {Math.round((100 * ms) / total)} %
-                </td>
-                <td>{ms.toFixed(3)}</td>
+                <th scope="row">
+                  {name}
+                  <span class="bar" style={{ width: `${(100 * ms) / total}%` }} />
+                </th>
+                <td>{Math.round((100 * ms) / total)} %</td>
+                <td>{threeDigits(ms)}</td>
                 <td>{gflops > 0.005 ? gflops.toFixed(2) : ''}</td>
               </tr>
             ))}
@@ -82,7 +84,7 @@ export function WhereTimeGoes({ on, ready }: { readonly on: Switches; readonly r
         </table>
       </div>
       <Values>
-        <Value name="One run">{runs ? `${total.toFixed(2)} ms` : '…'}</Value>
+        <Value name="One run">{runs ? `${threeDigits(total)} ms` : '…'}</Value>
         <Value name="Dispatches">{runs ? times.length / runs : '…'}</Value>
         <Value name="Mean of">{runs ? `${runs} runs` : '…'}</Value>
       </Values>

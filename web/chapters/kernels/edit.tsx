@@ -24,7 +24,7 @@ export function Edit(): JSX.Element {
         onChange={change}
         marks={result?.kind === 'problems' ? result.problems : undefined}
       />
-      <div class="row buttons">
+      <div class="buttons">
         <button
           type="button"
           disabled={outcome?.kind === 'waiting'}

@@ -50,7 +50,7 @@ export function Puzzles(): JSX.Element {
         onChange={write}
         marks={result?.kind === 'problems' ? result.problems : undefined}
       />
-      <div class="row buttons">
+      <div class="buttons">
         <button type="button" disabled={outcome?.kind === 'waiting'} onClick={test}>
           Test
         </button>

@@ -59,10 +59,10 @@ export function Aliasing() {
         show={(f) => `${f.toFixed(2)} cycles per pixel`}
         onChange={setHighest}
       />
-      <div class="row">
-        <Picture of={plate} caption="the rings" zoom={2} />
-        <Picture of={thinned} caption="one pixel of each square" zoom={2 * SCALE} />
-        <Picture of={bicubic} caption="bicubic" zoom={2 * SCALE} />
+      <div class="pictures">
+        <Picture of={plate} caption="the rings" />
+        <Picture of={thinned} caption="one pixel of each square" />
+        <Picture of={bicubic} caption="bicubic" />
       </div>
       <Values>
         <Value name="the small grid carries up to">{LIMIT} cycles per pixel</Value>

@@ -27,7 +27,7 @@ export function Degradations() {
       <Choice label="Made small by" value={way} of={waysDown} onChange={setWay} />
       <Slider label="Scale" value={scale} min={2} max={4} show={(n) => `${n} times`} onChange={setScale} />
       <Choice label="Seen in" value={channel} of={channels} onChange={setChannel} />
-      <div class="row">
+      <div class="pictures">
         <Picture of={now?.original} caption="as it was" />
         <Picture of={now?.low} caption={`one pixel for every ${scale * scale}`} />
         <Picture of={now?.up} caption="enlarged again" />

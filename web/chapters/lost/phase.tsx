@@ -39,8 +39,15 @@ export function Phase() {
   );
   const results = lastOf(outcome);
   const lines = useMemo(
-    () => [{ label: 'PSNR', y: results?.map(({ score }) => score.psnr) ?? PHASES.map(() => null) }],
-    [results],
+    () => [
+      { label: 'PSNR', y: PHASES.map((_, i) => results?.[i].score.psnr ?? null) },
+      {
+        label: 'as believed',
+        y: PHASES.map((at, i) => (at === phase && results?.[i].score.psnr) || null),
+        points: true,
+      },
+    ],
+    [results, phase],
   );
   const at = (believed: number) => results?.[PHASES.indexOf(believed)];
   const [right, now] = [at(own[grid]), at(phase)];
@@ -57,7 +64,7 @@ export function Phase() {
         show={(s) => `4i + ${s}`}
         onChange={setPhase}
       />
-      <div class="row">
+      <div class="pictures">
         <Picture of={right?.up} caption="enlarged from the right grid" />
         <Picture of={now?.up} caption={`enlarged as if from 4i + ${phase}`} />
       </div>

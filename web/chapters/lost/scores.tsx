@@ -56,11 +56,11 @@ export function Scores() {
         show={(s) => `${Math.round(100 * s)} %`}
         onChange={setShare}
       />
-      <div class="row">
+      <div class="pictures scores">
         {(Object.keys(names) as Error[]).map((name) => {
           const row = now?.rows.find((one) => one.name === name);
           return (
-            <div key={name} class="picture">
+            <div key={name}>
               <Picture of={row?.picture} caption={names[name]} />
               <Values>
                 <Value name={`PSNR, ${names[name]}`}>{row ? `${row.psnr.toFixed(2)} dB` : '…'}</Value>

@@ -67,7 +67,7 @@ export function EstimateFigure() {
     <Figure id="estimate" title="Motion found between two frames of the clip" recorded="motion.png" outcome={outcome}>
       <Slider label="Frame" value={first} min={1} max={frames - 1} onChange={setFirst} />
       <Slider label="Frames apart" value={apart} min={1} max={Math.min(4, frames - 1)} onChange={setApart} />
-      <div class="grid">
+      <div class="pictures">
         <Picture of={result?.one} caption={`frame ${first}`} />
         <Picture of={result?.flow} caption={`flow, at most ${result?.most.toFixed(1) ?? '…'} px`} />
         <Picture of={moved} caption="the other frame, moved here by the flow" />
@@ -75,9 +75,9 @@ export function EstimateFigure() {
       </div>
       <Switch label="Show what is covered, in orange" on={covered} onChange={setCovered} />
       <Values>
-        <Value name="The other frame as it is">{decibels('still')}</Value>
-        <Value name="moved by the flow">{decibels('moved')}</Value>
-        <Value name="without what is covered">{decibels('seen')}</Value>
+        <Value name="PSNR of the other frame as it is">{decibels('still')}</Value>
+        <Value name="PSNR, moved by the flow">{decibels('moved')}</Value>
+        <Value name="PSNR, without what is covered">{decibels('seen')}</Value>
         <Value name="Covered or outside">{result ? `${(100 * result.scores.covered).toFixed(2)} %` : '…'}</Value>
       </Values>
     </Figure>

@@ -96,7 +96,7 @@ export function TradeoffFigure() {
         {...{ value: at, min: 0, max: (truth?.[0].width ?? EDGE) - 1 }}
         onChange={setColumn}
       />
-      <div class="grid profiles">
+      <div class="pictures profiles">
         <Picture
           of={truth?.[middle]}
           caption={`the true frame ${middle + 1}`}
@@ -104,8 +104,8 @@ export function TradeoffFigure() {
           onPoint={setColumn}
         />
         <Picture of={shown?.[middle]} caption="the result" />
-        <Picture of={profiles?.truth} caption="profile over time, true" />
-        <Picture of={profiles?.result} caption="profile over time, the result" />
+        <Picture of={profiles?.truth} caption="the column, frame by frame: true" />
+        <Picture of={profiles?.result} caption="the column, frame by frame: the result" />
       </div>
       <Values>
         <Value name="PSNR">{result ? `${result.scores.psnr.toFixed(2)} dB` : '…'}</Value>

@@ -50,7 +50,7 @@ export function WarpFigure() {
   const pixels = (v: number) => `${v.toFixed(2)} px`;
   return (
     <Figure id="warp" title="Drag the warped picture onto the target" recorded="warp.png" outcome={outcome}>
-      <div class="grid">
+      <div class="pictures">
         <Picture of={pair?.image} caption="frame 1" />
         <Drag move={move} handle={handle} width={pair?.image.width ?? 1} onMove={setMove}>
           <Picture of={result?.warped.picture} caption="frame 1, warped: drag it" />
@@ -59,7 +59,7 @@ export function WarpFigure() {
         <Picture of={pictures?.flow} caption={`the flow, at most ${pixels(result ? longest(result.flow) : 0)} long`} />
         <Picture of={pictures?.toImage} caption="gradient to frame 1: grey is 0" />
         <Picture of={pictures?.pull} caption="where the loss pulls the flow" />
-        <Picture of={legend} caption="colours of directions" zoom={1.5} />
+        <Picture of={legend} caption="colours of directions" zoom={2} />
       </div>
       <Values>
         <Value name="Mean squared error">{result?.warped.loss.toFixed(5) ?? '…'}</Value>
@@ -91,7 +91,7 @@ export function WarpFigure() {
         of={{ border: 'the border goes on', zeros: 'black' }}
         onChange={setPadding}
       />
-      <p class="control">
+      <p class="buttons">
         <button
           type="button"
           disabled={outcome.kind !== 'done'}

@@ -44,7 +44,7 @@ function Stack({ k, title, has }: StackProps): JSX.Element {
 export function Taps({ k }: { readonly k: number }): JSX.Element {
   const r = (k - 1) / 2;
   return (
-    <div class="row">
+    <div class="pictures" style={{ '--least': '14rem' }}>
       <Stack k={k} title={`${k}×${k}×${k}, all at once`} has={() => true} />
       <Stack k={k} title={`1×${k}×${k}, in one frame`} has={(d) => d === r} />
       <Stack k={k} title={`then ${k}×1×1, over frames`} has={(_, i, j) => i === r && j === r} />

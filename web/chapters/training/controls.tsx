@@ -35,7 +35,7 @@ export function Controls({ session, settings, onChange }: ControlsProps) {
         of={blocks}
         onChange={(block) => onChange({ ...settings, block })}
       />
-      <div class="control">
+      <div class="buttons">
         <button type="button" disabled={waits || done} onClick={() => (runs ? session.pause() : void session.start())}>
           {runs ? 'Pause' : 'Train'}
         </button>
