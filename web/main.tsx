@@ -1,10 +1,10 @@
 import { signal } from '@preact/signals';
 import { type JSX, render } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import 'katex/dist/katex.min.css';
 import './style.css';
 import { type Chapter, chapters } from './chapters/index.ts';
-import { drawClip } from './lab/clip.ts';
+import { drawClip, showClip } from './lab/clip.ts';
 import { ClipChooser } from './lab/clip-chooser.tsx';
 import { labState, openLab } from './lab/device.ts';
 
@@ -15,11 +15,19 @@ addEventListener('hashchange', () => {
 
 function Page(): JSX.Element {
   const chapter = chapters.find(({ id }) => id === address.value) ?? chapters[0];
+  const text = useRef<HTMLElement>(null);
+  const opened = useRef(chapter);
+  useEffect(() => {
+    if (opened.current === chapter) return; // where the page opens, its top is what readers want
+    opened.current = chapter;
+    text.current?.scrollIntoView();
+    text.current?.focus({ preventScroll: true });
+  }, [chapter]);
   return (
     <>
-      <a class="skip" href="#chapter">
+      <button type="button" class="skip" onClick={() => text.current?.focus()}>
         To the text
-      </a>
+      </button>
       <header>
         <h1>
           subpixel <span>laboratory</span>
@@ -39,7 +47,7 @@ function Page(): JSX.Element {
           ))}
         </ol>
       </nav>
-      <main id="chapter" tabIndex={-1}>
+      <main id="text" ref={text} tabIndex={-1} aria-label={chapter.title}>
         <Opened key={chapter.id} chapter={chapter} />
       </main>
     </>
@@ -102,4 +110,4 @@ const page = document.getElementById('page')!;
 page.replaceChildren(); // the line for those who wait
 render(<Page />, page);
 void openLab();
-void drawClip();
+void showClip('Drawing a clip …', drawClip);

@@ -5,6 +5,7 @@ import { Module } from './module.ts';
 export function nameLayers(engine: Engine, net: Module): void {
   for (const [path, module] of net.namedModules()) {
     for (const [name, method] of methodsOf(module)) {
+      if (Object.hasOwn(module, name)) continue; // it does already
       const named = (...inputs: unknown[]) => {
         const outer = engine.at.layer;
         engine.at.layer = path;

@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { runFfmpeg } from '../../io/ffmpeg.ts';
+import { projectFolder } from '../../io/folders.ts';
 import { chapters } from '../../web/chapters/index.ts';
 import { codeOfSite, noChromium, openChapter, PATIENCE } from './lab.ts';
 
@@ -38,33 +39,40 @@ describe.skipIf(noChromium)(
         expect(await page.locator('nav [aria-current=page]').textContent()).toContain(title);
         expect(await page.locator('article h2').textContent()).toBe(title);
       }
-      await page.goto('http://localhost/');
+      expect(await page.evaluate(() => document.activeElement?.id)).toBe('text'); // read on there
+      await page.reload();
+      await page.getByRole('navigation').waitFor();
       await page.keyboard.press('Tab');
       const focused = () => page.evaluate(() => document.activeElement?.textContent);
       expect(await focused()).toBe('To the text');
       await page.keyboard.press('Enter');
-      expect(await page.evaluate(() => document.activeElement?.id)).toBe('chapter');
-      await expect.poll(() => page.title()).toBe(`${first.title} · subpixel laboratory`);
+      expect(await page.evaluate(() => document.activeElement?.id)).toBe('text');
       const last = chapters[chapters.length - 1];
-      for (let i = 0; i < 40 && !(await focused())?.includes(last.title); i++) await page.keyboard.press('Shift+Tab');
+      expect(await page.locator('article h2').textContent()).toBe(last.title);
+      for (let i = 0; i < 40 && !(await focused())?.includes(first.title); i++) await page.keyboard.press('Shift+Tab');
       await page.keyboard.press('Enter');
-      await page.locator(`article[data-chapter="${last.id}"]`).waitFor();
+      await page.locator(`article[data-chapter="${first.id}"]`).waitFor();
       await page.close();
     });
 
     test('without WebGPU says what to do, and its text and recorded pictures stay', async () => {
       const { page } = await openChapter(first.id, { webgpu: false });
       expect(await page.getByRole('alert').textContent()).toMatch(/WebGPU.*Chrome and Edge/);
+      const recorded: (string | null)[] = [];
       for (const { id } of chapters) {
         await page.goto(`http://localhost/#${id}`);
         await page.locator(`article[data-chapter="${id}"] .figure`).first().waitFor();
         expect((await page.locator('article p').allTextContents()).join(' ').length).toBeGreaterThan(300);
-        for (const picture of await page.locator('.figure[data-state=none] img').all()) {
+        const pictures = await page.locator('.figure[data-state=none] img').all();
+        recorded.push(...(await Promise.all(pictures.map((picture) => picture.getAttribute('src')))));
+        for (const picture of pictures) {
           await picture.scrollIntoViewIfNeeded();
           const drawn = await picture.evaluate((img: HTMLImageElement) => img.decode().then(() => img.naturalWidth));
           expect(drawn).toBeGreaterThan(100);
         }
       }
+      const all = readdirSync(join(projectFolder, 'web/public/recorded')).map((name) => `recorded/${name}`);
+      expect(recorded.sort()).toEqual(all.sort());
       await page.close();
     });
 
@@ -134,6 +142,15 @@ describe.skipIf(noChromium)(
       await lab.figure('degradations').done(); // the smallest that figures get
       await chosen.setInputFiles({ name: 'notes.mp4', mimeType: 'video/mp4', buffer: Buffer.from('no video at all') });
       await chooser.getByText('notes.mp4 is no MP4, MOV, WebM or Matroska file').waitFor();
+      const dropped = (name: string) =>
+        page.evaluate((name) => {
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File(['no video either'], name));
+          const drop = new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true });
+          return document.querySelector('article')?.dispatchEvent(drop); // false: the browser does not leave for the file
+        }, name);
+      expect(await dropped('dropped.mov')).toBe(false);
+      await chooser.getByText('dropped.mov is no MP4, MOV, WebM or Matroska file').waitFor();
       await chooser.getByRole('button', { name: 'The drawn clip' }).click();
       await chooser.getByText(/Clip: drawn, \d+ frames/).waitFor();
       await page.close();

@@ -1,49 +1,52 @@
 import type { JSX } from 'preact';
-import { useState } from 'preact/hooks';
-import { clip, drawClip } from './clip.ts';
+import { useEffect } from 'preact/hooks';
+import { clip, clipSaid, DRAWN, drawClip, showClip } from './clip.ts';
+
+function take(file: File | undefined): void {
+  if (!file) return;
+  void showClip(`Reading ${file.name} …`, async () => (await import('./video.ts')).readVideo(file));
+}
+
+/** A file may be dropped anywhere: elsewhere the browser would leave the page for it. */
+function useDrops(): void {
+  useEffect(() => {
+    const ends = new AbortController();
+    addEventListener('dragover', (event) => event.preventDefault(), ends);
+    const drop = (event: DragEvent) => {
+      event.preventDefault();
+      take(event.dataTransfer?.files[0]);
+    };
+    addEventListener('drop', drop, ends);
+    return () => ends.abort();
+  }, []);
+}
 
 /** Which clip the figures look at: the drawn one, or a video of the reader's, dropped or chosen. */
 export function ClipChooser(): JSX.Element {
-  const [said, setSaid] = useState('');
-  const take = async (file: File | undefined) => {
-    if (!file) return;
-    setSaid(`Reading ${file.name} …`);
-    try {
-      const { readVideo } = await import('./video.ts');
-      clip.value = await readVideo(file);
-      setSaid('');
-    } catch (error) {
-      setSaid((error as Error).message);
-    }
-  };
+  useDrops();
   const { name, width, height, frames } = clip.value ?? { name: '…', width: 0, height: 0, frames: [] };
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: a place to drop files on; the button beside it does the same
-    <div
-      class="clip"
-      onDragOver={(event) => event.preventDefault()}
-      onDrop={(event) => {
-        event.preventDefault();
-        void take(event.dataTransfer?.files[0]);
-      }}
-    >
+    <div class="clip">
       <span>
         Clip: {name}, {frames.length} frames of {width}x{height}
       </span>
-      <label class="button">
+      <label class="button" title="It stays in this page. A file can also be dropped anywhere here.">
         Your video …
         <input
           type="file"
-          accept="video/*"
-          onChange={(event) => void take((event.currentTarget as HTMLInputElement).files?.[0])}
+          accept="video/*,.mkv"
+          onChange={({ currentTarget }) => {
+            take(currentTarget.files?.[0]);
+            currentTarget.value = ''; // the same file may be chosen again
+          }}
         />
       </label>
-      {name !== 'drawn' && (
-        <button type="button" onClick={() => void drawClip()}>
+      {name !== DRAWN && (
+        <button type="button" onClick={() => void showClip('Drawing …', drawClip)}>
           The drawn clip
         </button>
       )}
-      {said && <output>{said}</output>}
+      <output>{clipSaid}</output>
     </div>
   );
 }

@@ -18,21 +18,38 @@ export const MOST = { width: 320, height: 180, frames: 24 };
 export const LEAST = 64;
 
 const [WIDTH, HEIGHT, FRAMES] = [192, 144, 12];
+export const DRAWN = 'drawn';
 
 export const clip = signal<LabClip | undefined>(undefined);
+/** What is to be said of the clip that was asked for last: that it is on its way, or why it does not come. */
+export const clipSaid = signal('');
 
-/** The clip that comes along: drawn, a textured disc over a textured ground that turns. What came meanwhile stays. */
-export async function drawClip(): Promise<void> {
-  const before = clip.peek();
+let asked = 0;
+
+/** Makes a clip the one of all figures, unless another one is asked for meanwhile. */
+export async function showClip(saying: string, make: () => Promise<LabClip>): Promise<void> {
+  const turn = ++asked;
+  clipSaid.value = saying;
+  try {
+    const made = await make();
+    if (turn !== asked) return;
+    clip.value = made;
+    clipSaid.value = '';
+  } catch (error) {
+    if (turn === asked) clipSaid.value = (error as Error).message;
+  }
+}
+
+/** The clip that comes along: a textured disc over a textured ground that turns. */
+export async function drawClip(): Promise<LabClip> {
   const worker = new Worker(new URL('./clip-worker.ts', import.meta.url), { type: 'module' });
   const frames = await new Promise<Uint8Array[]>((resolve, reject) => {
     worker.onmessage = ({ data }: MessageEvent<Uint8Array[]>) => resolve(data);
-    worker.onerror = ({ message }) => reject(new Error(message));
+    worker.onerror = ({ message }) => reject(new Error(`the clip could not be drawn: ${message}`));
     worker.postMessage({ width: WIDTH, height: HEIGHT, frames: FRAMES });
-  });
-  worker.terminate();
+  }).finally(() => worker.terminate());
   const planes = frames.map((rgb) => planesOf(rgb, WIDTH, HEIGHT));
-  if (clip.peek() === before) clip.value = { name: 'drawn', width: WIDTH, height: HEIGHT, frames: planes };
+  return { name: DRAWN, width: WIDTH, height: HEIGHT, frames: planes };
 }
 
 /** Interleaved bytes, RGB or RGBA, to planes. */

@@ -43,9 +43,18 @@ export async function openLab(): Promise<void> {
   }
 }
 
+/** More losses within a minute than this are no accident: what asks too much of the device would do so for ever. */
+const MOST_LOSSES = 5;
+let losses: number[] = [];
+
 /** A lost device takes its tensors along; figures start again on a new one. */
 function reopen(): void {
-  if (labState.peek().kind === 'ready') void openLab();
+  if (labState.peek().kind !== 'ready') return;
+  const now = performance.now();
+  losses = [...losses.filter((at) => now - at < 60_000), now];
+  if (losses.length <= MOST_LOSSES) void openLab();
+  else
+    labState.value = { kind: 'none', why: `The GPU was lost ${losses.length} times within a minute. Reload the page.` };
 }
 
 /** Work that was given up because something newer took its place. */

@@ -29,6 +29,7 @@ export function useHost<T>(
 ): Outcome<T> {
   return useOutcome(async (signal) => {
     await breathe();
+    if (signal.aborted) throw new Superseded();
     const value = await work(signal);
     if (value === undefined) throw new Superseded();
     return value;
