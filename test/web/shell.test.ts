@@ -102,6 +102,15 @@ describe.skipIf(noChromium)(
       await page.close();
     });
 
+    test('takes its knobs from its address', async () => {
+      const { page } = await openChapter(first.id);
+      await page.goto('http://localhost/?KERNEL=conf:direct');
+      await page.getByRole('alert').getByText('KERNEL=conf:direct: expected family:variant').waitFor();
+      await page.goto('http://localhost/?KERNEL=conv:direct');
+      await page.getByText(/^Computing on /).waitFor();
+      await page.close();
+    });
+
     test.each(chapters.map(({ id }) => id))('fits a phone, light and dark: %s', async (id) => {
       const lab = await openChapter(id, { viewport: { width: 390, height: 844 }, colorScheme: 'dark' });
       const { page } = lab;

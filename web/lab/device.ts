@@ -1,6 +1,7 @@
 import { signal } from '@preact/signals';
 import { Engine } from '../../engine/engine.ts';
-import { DeviceLostError } from '../../engine/errors.ts';
+import { DeviceLostError, UsageError } from '../../engine/errors.ts';
+import { readKnobs } from '../../engine/knobs.ts';
 
 /** The reader's GPU, or what stands for it. */
 export interface Lab {
@@ -27,6 +28,7 @@ const ADVICE =
 export async function openLab(): Promise<void> {
   labState.value = { kind: 'opening' };
   try {
+    readKnobs(Object.fromEntries(new URLSearchParams(location.search))); // such as ?KERNEL=conv:direct
     const { gpu } = navigator;
     if (!gpu) throw new Error('this browser has no WebGPU');
     const adapter =
@@ -39,7 +41,8 @@ export async function openLab(): Promise<void> {
     const software = isFallbackAdapter || /swiftshader|llvmpipe|lavapipe/i.test(`${architecture} ${description}`);
     labState.value = { kind: 'ready', lab: { engine, name: description || `${vendor} ${architecture}`, software } };
   } catch (error) {
-    labState.value = { kind: 'none', why: `${(error as Error).message}. ${ADVICE}` };
+    const { message } = error as Error;
+    labState.value = { kind: 'none', why: error instanceof UsageError ? message : `${message}. ${ADVICE}` };
   }
 }
 
