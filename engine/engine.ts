@@ -5,7 +5,7 @@ import { Commands, type KernelTime, type Place } from './commands.ts';
 import { kernelTable, memoryLine } from './debug.ts';
 import { Device } from './device.ts';
 import { KernelError, ShapeError, shapeText } from './errors.ts';
-import { type Constants, Kernel, Pipelines, type Uniforms, type Varying } from './kernel.ts';
+import { type Constants, Kernel, Pipelines, type Uniforms, type Varying, type Wanted } from './kernel.ts';
 import { type Choices, knobs } from './knobs.ts';
 import { Memory, sizeClass } from './memory.ts';
 import type { AnyOp } from './op.ts';
@@ -80,7 +80,7 @@ export class Engine {
   choices: Choices = {};
   /** The tape that records now, if any. */
   tape: Tape | undefined;
-  readonly validator: Validator | undefined;
+  validator: Validator | undefined;
   /** The number 1: the gradient of a loss with respect to itself. */
   readonly one: Tensor;
   /** While a step is captured: the storage it uses and did not make, held so that its replays find it unchanged. */
@@ -99,6 +99,8 @@ export class Engine {
   #reportedPeak = 0;
   #stopTiming: (() => Promise<KernelTime[]>) | undefined;
   #profiling = false;
+  /** While no kernel runs: those that would. */
+  #rehearsed: Wanted[] | undefined;
 
   private constructor(readonly device: Device) {
     this.commands = new Commands(device);
@@ -227,7 +229,12 @@ export class Engine {
     const kernel = standIn?.kernel ?? file;
     const bind = standIn?.bind ? { ...run.bind, ...standIn.bind } : run.bind;
     const names = Object.keys(bind);
-    const pipeline = this.pipelines.get(kernel, entry, constants, names, uniforms !== undefined);
+    const wanted: Wanted = [kernel, entry, constants, names, uniforms !== undefined];
+    if (this.#rehearsed) {
+      this.#rehearsed.push(wanted);
+      return;
+    }
+    const pipeline = this.pipelines.get(...wanted);
     const bindings = names.map((name) => {
       const bound = bind[name];
       if (bound instanceof Tensor && bound.released)
@@ -249,6 +256,35 @@ export class Engine {
     if (knobs.debug >= 3) console.error(`${info.label} ${groups.join('x')}`, constants, uniforms ?? '');
     this.commands.dispatch(pipeline, bindings, uniform, groups, info);
     this.watcher?.used([...used].map((storage) => storage.whole ?? storage));
+  }
+
+  /**
+   * Does `work` without its kernels: shapes, memory and the tracer are as ever, values and gradients hold nothing.
+   * @param work waits for nothing
+   * @returns what would have run, in order
+   */
+  rehearse(work: () => unknown): readonly Wanted[] {
+    const { validator } = this;
+    const rehearsed: Wanted[] = [];
+    [this.#rehearsed, this.validator] = [rehearsed, undefined];
+    try {
+      using _scope = this.scope();
+      work();
+    } finally {
+      [this.#rehearsed, this.validator] = [undefined, validator];
+    }
+    return rehearsed;
+  }
+
+  /**
+   * Compiles what `work` would run, all of it at once and beside everything else. Without it each kernel is compiled when it
+   * is first recorded, and for so long a browser draws nothing.
+   * @param work as of `rehearse` @returns its shader files, in order of dispatch
+   */
+  async compile(work: () => unknown): Promise<string[]> {
+    const wanted = this.rehearse(work);
+    await Promise.all(wanted.map((each) => this.pipelines.load(...each)));
+    return wanted.map(([kernel]) => kernel.name);
   }
 
   /** Does a part of a step under its name. */

@@ -13,16 +13,18 @@ interface Binding {
 }
 
 /**
- * Uniforms that change from step to step (a learning rate, a dropout counter): asked for when made, and again at each replay
- * of a captured step. All dispatches that are given the same one share its values; they must be of one kernel.
+ * Uniforms that change from step to step (a learning rate, a dropout counter): asked for by the first dispatch, and again at
+ * each replay of a captured step. All dispatches that are given the same one share its values; they must be of one kernel.
  */
 export class Varying {
-  current: Uniforms;
-  constructor(readonly next: () => Uniforms) {
-    this.current = next();
+  #current: Uniforms | undefined;
+  constructor(readonly next: () => Uniforms) {}
+  get current(): Uniforms {
+    this.#current ??= this.next();
+    return this.#current;
   }
   refresh(): void {
-    this.current = this.next();
+    this.#current = this.next();
   }
 }
 
@@ -101,54 +103,105 @@ export interface Pipeline {
   readonly id: number;
 }
 
+/** What a pipeline is made of. */
+export type Wanted = readonly [
+  kernel: Kernel,
+  entry: string,
+  constants: Constants,
+  bound: readonly string[],
+  uniform: boolean,
+];
+
+const keyOf = ([kernel, entry, constants, bound, uniform]: Wanted): string =>
+  `${kernel.name}/${entry}/${bound.join()}${uniform ? '+' : ''}/${Object.entries(constants).join(';')}`;
+
 const MAX_PIPELINES = 2048;
 
 /** Compiled pipelines by file, entry point, constants and the set of buffers bound. */
 export class Pipelines {
   #cache = new Map<string, Pipeline>();
+  #loading = new Map<string, Promise<void>>();
   #nextId = 1;
 
   constructor(readonly device: Device) {}
 
-  get(kernel: Kernel, entry: string, constants: Constants, bound: readonly string[], uniform: boolean): Pipeline {
-    const key = `${kernel.name}/${entry}/${bound.join()}${uniform ? '+' : ''}/${Object.entries(constants).join(';')}`;
-    let pipeline = this.#cache.get(key);
-    if (!pipeline) {
-      if (this.#cache.size >= MAX_PIPELINES) this.#cache.clear();
-      pipeline = this.#compile(kernel, entry, constants, bound, uniform);
-      this.#cache.set(key, pipeline);
-    }
+  /** Compiled now, where it is not yet. */
+  get(...wanted: Wanted): Pipeline {
+    const key = keyOf(wanted);
+    return this.#cache.get(key) ?? this.#keep(key, this.#compile(wanted));
+  }
+
+  /** Compiles what `get` will then find, beside everything else. What cannot be compiled is left to `get`, which says why. */
+  load(...wanted: Wanted): Promise<void> {
+    const key = keyOf(wanted);
+    if (this.#cache.has(key)) return Promise.resolve();
+    const loading = this.#loading.get(key) ?? this.#load(key, wanted).finally(() => this.#loading.delete(key));
+    this.#loading.set(key, loading);
+    return loading;
+  }
+
+  #keep(key: string, pipeline: Pipeline): Pipeline {
+    if (this.#cache.size >= MAX_PIPELINES) this.#cache.clear();
+    this.#cache.set(key, pipeline);
     return pipeline;
   }
 
-  #compile(kernel: Kernel, entry: string, constants: Constants, bound: readonly string[], uniform: boolean): Pipeline {
+  async #load(key: string, wanted: Wanted): Promise<void> {
     const { gpu } = this.device;
-    const code = kernel.withConstants(constants);
-    if (knobs.debug >= 4) console.error(`--- ${kernel.name}.wgsl ${entry}\n${code}`);
-    const entries = bound.map((name): GPUBindGroupLayoutEntry => {
-      const binding = kernel.bindings.get(name);
-      if (!binding) throw new KernelError(`${kernel.name}.wgsl: no binding named ${name}`);
-      return { binding: binding.index, visibility: GPUShaderStage.COMPUTE, buffer: { type: binding.type } };
-    });
-    if (uniform && kernel.uniformBinding) {
-      const buffer: GPUBufferBindingLayout = { type: 'uniform', hasDynamicOffset: true };
-      entries.push({ binding: kernel.uniformBinding.index, visibility: GPUShaderStage.COMPUTE, buffer });
-    }
-    const layout = gpu.createBindGroupLayout({ entries });
-    const label = `${kernel.name}.${entry}`;
+    const text = textOf(wanted);
     gpu.pushErrorScope('validation');
-    const module = gpu.createShaderModule({ label, code });
-    const pipeline = gpu.createComputePipeline({
-      label,
-      layout: gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      compute: { module, entryPoint: entry },
-    });
+    const { layout, descriptor } = this.#describe(text);
+    const compiled = gpu.createComputePipelineAsync(descriptor);
+    gpu.popErrorScope().catch(() => {}); // the device is lost, which is reported on its own
+    const pipeline = await compiled.catch(() => undefined);
+    if (pipeline && !this.#cache.has(key)) this.#keep(key, { gpu: pipeline, layout, id: this.#nextId++ });
+  }
+
+  #compile(wanted: Wanted): Pipeline {
+    const { gpu } = this.device;
+    const text = textOf(wanted);
+    const { label, code } = text;
+    gpu.pushErrorScope('validation');
+    const { layout, module, descriptor } = this.#describe(text);
+    const pipeline = gpu.createComputePipeline(descriptor);
     this.device.watch(
       gpu.popErrorScope(),
       async ({ message }) => new KernelError(await explain(module, label, code, message)),
     );
     return { gpu: pipeline, layout, id: this.#nextId++ };
   }
+
+  #describe({ label, code, entry, entries }: Text) {
+    const { gpu } = this.device;
+    const layout = gpu.createBindGroupLayout({ entries });
+    const module = gpu.createShaderModule({ label, code });
+    const pipelineLayout = gpu.createPipelineLayout({ bindGroupLayouts: [layout] });
+    const descriptor = { label, layout: pipelineLayout, compute: { module, entryPoint: entry } };
+    return { layout, module, descriptor };
+  }
+}
+
+interface Text {
+  readonly label: string;
+  readonly code: string;
+  readonly entry: string;
+  readonly entries: GPUBindGroupLayoutEntry[];
+}
+
+function textOf([kernel, entry, constants, bound, uniform]: Wanted): Text {
+  const label = `${kernel.name}.${entry}`;
+  const code = kernel.withConstants(constants);
+  if (knobs.debug >= 4) console.error(`--- ${kernel.name}.wgsl ${entry}\n${code}`);
+  const entries = bound.map((name): GPUBindGroupLayoutEntry => {
+    const binding = kernel.bindings.get(name);
+    if (!binding) throw new KernelError(`${kernel.name}.wgsl: no binding named ${name}`);
+    return { binding: binding.index, visibility: GPUShaderStage.COMPUTE, buffer: { type: binding.type } };
+  });
+  if (uniform && kernel.uniformBinding) {
+    const buffer: GPUBufferBindingLayout = { type: 'uniform', hasDynamicOffset: true };
+    entries.push({ binding: kernel.uniformBinding.index, visibility: GPUShaderStage.COMPUTE, buffer });
+  }
+  return { label, code, entry, entries };
 }
 
 /** File, line and text of a shader's errors. */

@@ -208,6 +208,14 @@ export class Trainer {
     return this.#settle(windowEnds ? 0 : READS_IN_FLIGHT);
   }
 
+  /** Compiles the kernels of a step without taking one: a page goes on drawing meanwhile. */
+  async compile(): Promise<void> {
+    const before = this.samples.state();
+    this.#feed();
+    this.samples.restore(before);
+    await this.engine.compile(() => this.#work());
+  }
+
   /** Waits until the device has done all steps. */
   drain(): Promise<LossRecord[]> {
     this.#read();

@@ -149,6 +149,47 @@ it('a profile whose work fails times nothing after it', async ({ skip }) => {
   passes.mockRestore();
 });
 
+describe('compiling ahead', () => {
+  const doubling = `const N = 2.0;
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> out: array<vec4f>;
+@compute @workgroup_size(1) fn main() { out[0] = N * x[0]; }`;
+  const ahead = new Kernel('ahead', doubling);
+
+  it('names what would run, runs none of it, and leaves nothing to compile', async () => {
+    using _scope = engine.scope();
+    const x = engine.tensor([4], [1, 2, 3, 4]);
+    const out = engine.zeros([4]);
+    const work = (N: number) => engine.run(ahead, 'main', { bind: { x, out }, constants: { N }, grid: [1] });
+    const { live } = engine.memory.stats();
+    const kernels = await engine.compile(() => {
+      work(3);
+      work(5);
+      relu(x);
+    });
+    expect(kernels).toEqual(['ahead', 'ahead', 'unary']);
+    expect(engine.memory.stats().live).toBe(live);
+    expect([...(await out.read())]).toEqual([0, 0, 0, 0]);
+    const compiled = vi.spyOn(GPUDevice.prototype, 'createComputePipeline');
+    work(5);
+    work(3);
+    expect(compiled).not.toHaveBeenCalled();
+    compiled.mockRestore();
+    expect([...(await out.read())]).toEqual([3, 6, 9, 12]);
+  });
+
+  it('leaves errors to the run', async () => {
+    using _scope = engine.scope();
+    const out = engine.empty([4]);
+    const wrong = new Kernel('wrong', doubling.replace('N * x[0]', 'N'));
+    const work = () => engine.run(wrong, 'main', { bind: { x: engine.empty([4]), out }, grid: [1] });
+    expect(await engine.compile(work)).toEqual(['wrong']);
+    await engine.finish();
+    work();
+    await expect(engine.finish()).rejects.toThrow(/^wrong.main: line 4/);
+  });
+});
+
 it('folds long grids into two dimensions', () => {
   expect(fold(0)).toEqual([0, 0, 1]);
   expect(fold(1)).toEqual([1, 1, 1]);

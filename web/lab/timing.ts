@@ -39,9 +39,12 @@ export async function timeTogether(
     if (signal.aborted) throw new Superseded();
     return ms / repeats;
   };
+  await engine.compile(() => {
+    for (const work of works) work();
+  });
   const repeats: number[] = [];
   for (const work of works) {
-    await run(work, 1); // compiles
+    await run(work, 1);
     repeats.push(Math.min(Math.max(Math.round(sampleMs / Math.max(await run(work, 1), 0.01)), 1), MOST_REPEATS));
   }
   const times: number[][] = works.map(() => []);
@@ -69,21 +72,4 @@ async function wallTime(engine: Engine, work: () => void): Promise<number> {
   work();
   await engine.finish();
   return performance.now() - began;
-}
-
-/** The shader files whose kernels some work runs, in order of dispatch. */
-export function kernelsOf(engine: Engine, work: () => void): string[] {
-  const { pipelines } = engine;
-  const names: string[] = [];
-  const { get } = pipelines;
-  pipelines.get = (kernel, ...rest) => {
-    names.push(kernel.name);
-    return get.call(pipelines, kernel, ...rest);
-  };
-  try {
-    work();
-  } finally {
-    pipelines.get = get;
-  }
-  return names;
 }

@@ -3,7 +3,6 @@ import { Random } from '../../../engine/random.ts';
 import type { NDArray } from '../../../engine/reference/array.ts';
 import { conv } from '../../../engine/reference/convolution.ts';
 import { breathe, type Lab } from '../../lab/device.ts';
-import { kernelsOf } from '../../lab/timing.ts';
 
 /** Rows and columns of the picture, and taps of the filter along each of them. */
 export const EDGE = 9;
@@ -85,20 +84,24 @@ export async function convolve(
   const input = engine.tensor([1, 1, EDGE, EDGE], x).track();
   const weight = engine.tensor([1, 1, TAPS, TAPS], w, 'filter').track();
   const gradient = engine.tensor([1, 1, edge, edge], dy);
-  let output = input;
-  const kernels = kernelsOf(engine, () => {
+  const pass = () => {
     using tape = engine.record();
-    output = conv2d(input, weight, undefined, attrs);
+    const output = conv2d(input, weight, undefined, attrs);
     tape.backward(output, gradient);
-  });
+    return output;
+  };
+  const kernels = await engine.compile(pass);
+  for (const leaf of [input, weight]) leaf.setGrad(undefined);
+  const output = pass();
   const [y, dx, dw] = await Promise.all([output.read(), input.grad!.read(), weight.grad!.read()]);
   await breathe();
 
   // L is linear in either input, so all the steps of one fit into one forward pass: as a batch of pictures, or of filters.
   const pictures = engine.tensor([2 * x.length, 1, EDGE, EDGE], stepped(x, h));
-  const differenceX = slopes(await conv2d(pictures, weight, undefined, attrs).read(), dy, h);
   const many = engine.tensor([2 * w.length, 1, TAPS, TAPS], stepped(w, h), 'filter');
-  const differenceW = slopes(await conv2d(input, many, undefined, attrs).read(), dy, h);
+  const moved = () => [conv2d(pictures, weight, undefined, attrs), conv2d(input, many, undefined, attrs)];
+  await engine.compile(moved);
+  const [differenceX, differenceW] = (await Promise.all(moved().map((t) => t.read()))).map((t) => slopes(t, dy, h));
 
   const exact = exactGradients(x, w, dy, settings);
   return {
@@ -173,5 +176,7 @@ export async function convolveFrames({ engine }: Lab, x: Float32Array, name: Vol
   const { shape } = volumes[name];
   const input = engine.tensor([1, 1, FRAMES, EDGE, EDGE], x);
   const weight = engine.tensor([1, 1, ...shape], volumeFilter(name), 'filter');
-  return await conv3d(input, weight, undefined, { padding: shape.map((k) => (k - 1) / 2) }).read();
+  const work = () => conv3d(input, weight, undefined, { padding: shape.map((k) => (k - 1) / 2) });
+  await engine.compile(work);
+  return await work().read();
 }

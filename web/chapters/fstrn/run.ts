@@ -126,11 +126,13 @@ export interface LayerMaps {
 /** One run of the network, every op's result kept: the last one is the network's. */
 export async function runLayers(engine: Engine, net: Fstrn, scene: Scene): Promise<LayerMaps[]> {
   using _scope = engine.scope();
+  const x = inputOf(engine, scene);
+  await engine.compile(() => net.forward(x));
   const heard: { name: string; y: Tensor }[] = [];
   engine.tracer = (rule, _inputs, _attrs, y) =>
     heard.push({ name: `${engine.at.layer} ${rule.name}`.trim(), y: y.retain() });
   try {
-    net.forward(inputOf(engine, scene));
+    net.forward(x);
   } finally {
     engine.tracer = undefined;
   }

@@ -2,7 +2,7 @@ import { type Engine, WORKGROUP } from '../../../engine/engine.ts';
 import { Kernel } from '../../../engine/kernel.ts';
 import peakWgsl from '../../../shaders/peak.wgsl';
 import { breathe, type Lab, Superseded } from '../../lab/device.ts';
-import { kernelsOf, timeTogether } from '../../lab/timing.ts';
+import { timeTogether } from '../../lab/timing.ts';
 import { flopsOf, forced, Layer, type LayerSize, type Rung, rungs } from './rungs.ts';
 
 export interface Measured {
@@ -75,7 +75,7 @@ export async function climb(lab: Lab, signal: AbortSignal, tell: (so: Ladder) =>
   let naive: Float32Array | undefined;
   for (const rung of rungs) {
     const record = recorded(engine, rung, layer);
-    const ran = [...new Set(kernelsOf(engine, record))];
+    const ran = [...new Set(await engine.compile(record))];
     if (rung.file && !ran.includes(rung.file)) {
       rows.push([rung, undefined]);
       continue;

@@ -134,7 +134,9 @@ async function runOn(
     try {
       const bind = { ...Object.fromEntries(parts), [STOPPED]: stopped };
       const [x, y = 1, z = 1] = puzzle.grid(sizes);
-      engine.run(kernel, 'main', { bind, constants, grid: [x, y, z] });
+      const work = () => engine.run(kernel, 'main', { bind, constants, grid: [x, y, z] });
+      await engine.compile(work);
+      work();
       const outputs: Record<string, Float32Array> = {};
       let outside: string | undefined;
       for (const name of Object.keys(expected)) {

@@ -91,6 +91,7 @@ export async function rewrite(lab: Lab, text: string, signal: AbortSignal): Prom
     using _scope = engine.scope();
     const ours = recorded(engine, rungs[0], new Layer(engine, size));
     engine.standIns.set(FILE, safe);
+    await engine.compile(ours);
     ours();
     if (await endless()) return { kind: 'wrong', why: `A loop was stopped after ${ROUNDS} rounds, in a larger layer.` };
     const bare = { kernel: kernelOf(text) };
@@ -138,6 +139,7 @@ async function check(engine: Engine, { op, reference, shapes, attrs }: Case) {
   for (const [name, { shape, data }] of arrays)
     tensors[name] = engine.tensor(shape, data, filters.includes(name) ? 'filter' : 'image');
   const given = inputs.map((name: string) => tensors[name.replace('?', '')]);
-  const y = forced({ conv: 'direct' }, () => op(...given, attrs));
-  return compare(result, await y.read(), want);
+  const work = () => forced({ conv: 'direct' }, () => op(...given, attrs));
+  await engine.compile(work);
+  return compare(result, await work().read(), want);
 }

@@ -10,7 +10,7 @@ export type Padding = 'zeros' | 'border';
 const upload = (engine: Engine, { width, height, data }: Planes, scale = 1): Tensor =>
   engine.tensor([1, data.length / (width * height), height, width], scale === 1 ? data : data.map((v) => v * scale));
 
-const planesOf = (data: Float32Array, { width, height }: Planes): Planes => ({ width, height, data });
+const shaped = (data: Float32Array, { width, height }: Planes): Planes => ({ width, height, data });
 
 export interface Warped {
   readonly picture: Planes;
@@ -30,22 +30,26 @@ export async function warpTowards(
   padding: Padding,
 ): Promise<Warped> {
   using _scope = engine.scope();
-  const x = upload(engine, image, 1 / 255).track();
-  const field = upload(engine, flow).track();
-  const aim = upload(engine, target, 1 / 255);
-  using tape = engine.record();
-  const y = warp(x, field, { padding_mode: padding });
-  const loss = mse_loss(y, aim);
-  tape.backward(loss);
-  const [picture, value, toImage, toFlow] = await Promise.all([y, loss, x.grad!, field.grad!].map((t) => t.read()));
+  const pass = () => {
+    const x = upload(engine, image, 1 / 255).track();
+    const field = upload(engine, flow).track();
+    const aim = upload(engine, target, 1 / 255);
+    using tape = engine.record();
+    const y = warp(x, field, { padding_mode: padding });
+    const loss = mse_loss(y, aim);
+    tape.backward(loss);
+    return [y, loss, x.grad!, field.grad!];
+  };
+  await engine.compile(pass);
+  const [picture, value, toImage, toFlow] = await Promise.all(pass().map((t) => t.read()));
   return {
-    picture: planesOf(
+    picture: shaped(
       picture.map((v) => 255 * v),
       image,
     ),
     loss: value[0],
-    toImage: planesOf(toImage, image),
-    toFlow: planesOf(toFlow, flow),
+    toImage: shaped(toImage, image),
+    toFlow: shaped(toFlow, flow),
   };
 }
 
@@ -56,11 +60,11 @@ export async function warpAll(
   flows: readonly Planes[],
 ): Promise<Planes[]> {
   using _scope = engine.scope();
-  const warped = pictures.map((picture, i) =>
-    warp(upload(engine, picture), upload(engine, flows[i]), { padding_mode: 'border' }),
-  );
-  const values = await Promise.all(warped.map((t) => t.read()));
-  return values.map((data, i) => planesOf(data, pictures[i]));
+  const work = () =>
+    pictures.map((picture, i) => warp(upload(engine, picture), upload(engine, flows[i]), { padding_mode: 'border' }));
+  await engine.compile(work);
+  const values = await Promise.all(work().map((t) => t.read()));
+  return values.map((data, i) => shaped(data, pictures[i]));
 }
 
 /** Pixels by which a way there and back may miss. */

@@ -7,7 +7,7 @@ import { fused_conv3d } from '../../../engine/ops/fused_conv.ts';
 import { prelu } from '../../../engine/ops/prelu.ts';
 import { separable_conv3d } from '../../../engine/ops/separable_conv3d.ts';
 import { size as elements, type Shape, type Tensor } from '../../../engine/tensor.ts';
-import { kernelsOf, type TimingOptions, timeTogether } from '../../lab/timing.ts';
+import { type TimingOptions, timeTogether } from '../../lab/timing.ts';
 import type { Size } from './count.ts';
 
 /** The residual block y = x + convolution(PReLU(x)), three ways. */
@@ -130,7 +130,7 @@ export async function measureBlocks(
   using blocks = new Blocks(engine, size);
   const infer = forms.map((form) => choosing(kernels, () => blocks.infer(form)));
   const train = forms.map((form) => choosing(kernels, () => blocks.train(form)));
-  const ran = infer.map((work) => kernelsOf(engine, work));
+  const ran = await Promise.all(infer.map((work) => engine.compile(work)));
   const times = await timeTogether(engine, [...infer, ...train], options);
   const row = (i: number): Row => ({ forward: times[i].ms, both: times[forms.length + i].ms, ran: ran[i] });
   return { ...size, kernels, rows: Object.fromEntries(forms.map((form, i) => [form, row(i)])) as Record<Form, Row> };
