@@ -157,6 +157,9 @@ describe.skipIf(noChromium)(
       const editor = figure.at.getByRole('textbox').first();
       expect(await editor.textContent()).toContain('Given dy, write');
       await editor.focus();
+      await page.keyboard.press('ControlOrMeta+End');
+      await page.keyboard.type('// faster than the page draws');
+      await expect.poll(() => editor.textContent()).toContain('// faster than the page draws');
       await page.keyboard.press('Tab');
       expect(await editor.evaluate((one) => one === document.activeElement)).toBe(true);
       await page.keyboard.press('Escape');

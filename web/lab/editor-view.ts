@@ -62,8 +62,9 @@ const theme = EditorView.theme({
 
 /** CodeMirror in an element. Escape, then Tab, leaves it: Tab alone indents. */
 export function openView(parent: HTMLElement, { label, text, language, readOnly, onChange }: Options): TextView {
+  let showing = false;
   const changed = EditorView.updateListener.of((update) => {
-    if (update.docChanged) onChange(update.state.doc.toString());
+    if (update.docChanged && !showing) onChange(update.state.doc.toString());
   });
   const writing = [
     history(),
@@ -91,7 +92,9 @@ export function openView(parent: HTMLElement, { label, text, language, readOnly,
   return {
     show(now) {
       if (now === view.state.doc.toString()) return;
+      showing = true;
       view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: now } });
+      showing = false;
     },
     mark: (marks) =>
       view.dispatch(

@@ -31,6 +31,7 @@ export function Editor(props: EditorProps): JSX.Element {
   const host = useRef<HTMLDivElement>(null);
   const changed = useRef(onChange);
   changed.current = onChange;
+  const typed = useRef<string[]>([]); // and not come back as `text` yet
   const [view, setView] = useState<TextView | undefined>();
   useEffect(() => {
     let made: TextView | undefined;
@@ -43,8 +44,11 @@ export function Editor(props: EditorProps): JSX.Element {
           const { openView } = await import('./editor-view.ts');
           await breathe();
           if (gone) return;
-          const options = { label, text, language, readOnly, onChange: (now: string) => changed.current?.(now) };
-          made = openView(host.current!, options);
+          const write = (now: string) => {
+            typed.current.push(now);
+            changed.current?.(now);
+          };
+          made = openView(host.current!, { label, text, language, readOnly, onChange: write });
           setView(made);
         };
         last = last.then(open).catch(() => {}); // an editor that cannot be had leaves the text plain
@@ -59,7 +63,11 @@ export function Editor(props: EditorProps): JSX.Element {
       setView(undefined);
     };
   }, [label, language, readOnly]);
-  useEffect(() => view?.show(text), [view, text]);
+  useEffect(() => {
+    // What was typed comes back late: showing it would undo what was typed since.
+    if (text === typed.current.at(-1)) typed.current = [];
+    else if (!typed.current.includes(text)) view?.show(text);
+  }, [view, text]);
   useEffect(() => view?.mark(marks), [view, marks]);
   return (
     <div class="editor">
