@@ -3,6 +3,7 @@ import type { HostTensor, StateDict } from '../engine/nn/module.ts';
 import { nets } from '../nets/index.ts';
 import type { Recipe } from '../train/recipes.ts';
 import type { Progress, TrainerState } from '../train/trainer.ts';
+import { WEIGHTS, weightsOf } from '../train/weights.ts';
 import { readSafetensors, type StoredTensor, type TensorFile, writeSafetensors } from './safetensors.ts';
 import { adopted, fitTo, resemblance } from './weights/fit.ts';
 import { readWeightFile, type WeightFile } from './weights/read.ts';
@@ -10,7 +11,6 @@ import { readWeightFile, type WeightFile } from './weights/read.ts';
 // Two kinds of file, both safetensors, told apart by `format` in their metadata: a checkpoint holds all that a run needs to
 // go on, weights hold a network and its settings. Neither holds a time or a path: equal runs give equal bytes.
 const CHECKPOINT = 'subpixel-checkpoint-1';
-const WEIGHTS = 'subpixel-weights-1';
 
 export interface Checkpoint extends TrainerState {
   readonly recipe: Recipe;
@@ -56,14 +56,9 @@ function damagedPart(recipe: Recipe, progress: Progress): string | undefined {
 }
 
 /** The network alone: averaged weights where the run averages. Metadata names the net and all its settings. */
-export async function saveWeights(path: string, { tensors, progress }: TrainerState, recipe: Recipe): Promise<void> {
-  const { name, ...config } = recipe.net;
-  const metadata = {
-    ...{ format: WEIGHTS, net: name, config: JSON.stringify(config) },
-    ...{ recipe: recipe.name, iteration: String(progress.iteration), degradation: recipe.data.degradation },
-    frames: String(recipe.data.frames),
-  };
-  await writeSafetensors(path, usable(tensors), metadata);
+export async function saveWeights(path: string, state: TrainerState, recipe: Recipe): Promise<void> {
+  const { tensors, metadata } = weightsOf(state, recipe);
+  await writeSafetensors(path, tensors, metadata);
 }
 
 /** Weights as saveWeights writes them, from tensors under the network's own names. @throws {WriteError} */
@@ -141,13 +136,6 @@ async function problemsOf(net: string, { config, tensors }: Weights, given: obje
     if (!(error instanceof UsageError) || Object.keys(given).length > 0) throw error;
     return [`the settings that they tell make none, ${error.message}`];
   }
-}
-
-/** The network's tensors, averages in the place of what is averaged: running statistics are not. */
-function usable(tensors: StateDict): StateDict {
-  const own = [...tensors].filter(([name]) => name.startsWith('net.'));
-  const names = own.map(([name, tensor]) => [name.slice('net.'.length), tensor] as const);
-  return new Map(names.map(([name, tensor]) => [name, tensors.get(`ema.${name}`) ?? tensor]));
 }
 
 function stateDict(path: string, tensors: ReadonlyMap<string, StoredTensor>): StateDict {

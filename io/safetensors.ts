@@ -1,13 +1,14 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { FormatError, ShapeError, shapeText } from '../engine/errors.ts';
+import { FormatError } from '../engine/errors.ts';
 import {
   decodeArray,
   type Header,
   headerLength,
   parseHeader,
   type StoredTensor,
-  type TensorData,
+  safetensorsChunks,
   type TensorFile,
+  type WritableTensors,
 } from '../engine/nn/safetensors.ts';
 import { writeFileAtomic } from './atomic.ts';
 
@@ -18,20 +19,9 @@ export {
   type StoredTensor,
   type TensorData,
   type TensorFile,
+  type WritableTensors,
 } from '../engine/nn/safetensors.ts';
 
-const DTYPE_OF: Record<string, string> = {
-  Float64Array: 'F64',
-  Float32Array: 'F32',
-  BigInt64Array: 'I64',
-  BigUint64Array: 'U64',
-  Int32Array: 'I32',
-  Uint32Array: 'U32',
-  Int16Array: 'I16',
-  Uint16Array: 'U16',
-  Int8Array: 'I8',
-  Uint8Array: 'U8',
-};
 /**
  * Reads a safetensors file: u64 header length, JSON header, data. Nothing is allocated for a tensor
  * before the whole header has been checked against the file's size.
@@ -65,9 +55,6 @@ export async function readSafetensorsHeader(
   }
 }
 
-/** Tensors by name, their dtype taken from the array. Equal contents give equal bytes, whatever the order of insertion. */
-export type WritableTensors = Iterable<readonly [string, { shape: readonly number[]; data: TensorData }]>;
-
 /** Writes atomically. @throws {WriteError} with nothing left behind */
 export async function writeSafetensors(
   path: string,
@@ -79,38 +66,6 @@ export async function writeSafetensors(
 
 export function encodeSafetensors(tensors: WritableTensors, metadata: Record<string, string> = {}): Uint8Array {
   return Buffer.concat(safetensorsChunks(tensors, metadata));
-}
-
-function safetensorsChunks(tensors: WritableTensors, metadata: Record<string, string>): Uint8Array[] {
-  // Widest types first, as the reference writer does, so that every tensor is aligned; then by name.
-  const sorted = [...tensors].sort(([a, x], [b, y]) => {
-    return y.data.BYTES_PER_ELEMENT - x.data.BYTES_PER_ELEMENT || (a < b ? -1 : 1);
-  });
-  const header: [string, unknown][] = [];
-  const metadataEntries = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
-  if (metadataEntries.length) header.push(['__metadata__', Object.fromEntries(metadataEntries)]);
-  const chunks: Uint8Array[] = [];
-  const names = new Set(['__metadata__']);
-  let end = 0;
-  for (const [name, { shape, data }] of sorted) {
-    const count = shape.reduce((a, b) => a * b, 1);
-    if (count !== data.length) {
-      throw new ShapeError(`tensor ${name}: shape ${shapeText(shape)} holds ${count} values, got ${data.length}`);
-    }
-    if (names.has(name)) throw new ShapeError(`tensor ${name}: the name is taken`);
-    names.add(name);
-    header.push([name, { dtype: DTYPE_OF[data.constructor.name], shape, data_offsets: [end, end + data.byteLength] }]);
-    chunks.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    end += data.byteLength;
-  }
-  // Not one object: keys that look like whole numbers would move to its front, and `__proto__` would vanish.
-  const json = `{${header.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`;
-  const text = Buffer.from(json);
-  const padded = Buffer.alloc(Math.ceil(text.length / 8) * 8, ' ');
-  text.copy(padded);
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(padded.length));
-  return [length, padded, ...chunks];
 }
 
 async function openTensorFile(path: string): Promise<FileHandle> {

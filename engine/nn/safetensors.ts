@@ -1,5 +1,5 @@
 // The safetensors format, as bytes: files come from io/, or in a page from where the page does.
-import { FormatError, shapeText } from '../errors.ts';
+import { FormatError, ShapeError, shapeText } from '../errors.ts';
 import { parseForeign } from './foreign-json.ts';
 import type { HostTensor } from './module.ts';
 
@@ -132,6 +132,58 @@ function checkedEntry(name: string, value: unknown, refuse: (why: string) => nev
 
 const isCounts = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && n >= 0);
+
+const DTYPE_OF: Record<string, string> = {
+  Float64Array: 'F64',
+  Float32Array: 'F32',
+  BigInt64Array: 'I64',
+  BigUint64Array: 'U64',
+  Int32Array: 'I32',
+  Uint32Array: 'U32',
+  Int16Array: 'I16',
+  Uint16Array: 'U16',
+  Int8Array: 'I8',
+  Uint8Array: 'U8',
+};
+
+/** Tensors by name, their dtype taken from the array. Equal contents give equal bytes, whatever the order of insertion. */
+export type WritableTensors = Iterable<readonly [string, { shape: readonly number[]; data: TensorData }]>;
+
+/**
+ * The bytes of a file: length of the header, header, data. The data are not copied.
+ * @throws {ShapeError} for a shape that does not fit its data, or a name given twice
+ */
+export function safetensorsChunks(tensors: WritableTensors, metadata: Record<string, string> = {}): Uint8Array[] {
+  // Widest types first, as the reference writer does, so that every tensor is aligned; then by name.
+  const sorted = [...tensors].sort(([a, x], [b, y]) => {
+    return y.data.BYTES_PER_ELEMENT - x.data.BYTES_PER_ELEMENT || (a < b ? -1 : 1);
+  });
+  const header: [string, unknown][] = [];
+  const metadataEntries = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (metadataEntries.length) header.push(['__metadata__', Object.fromEntries(metadataEntries)]);
+  const chunks: Uint8Array[] = [];
+  const names = new Set(['__metadata__']);
+  let end = 0;
+  for (const [name, { shape, data }] of sorted) {
+    const count = shape.reduce((a, b) => a * b, 1);
+    if (count !== data.length) {
+      throw new ShapeError(`tensor ${name}: shape ${shapeText(shape)} holds ${count} values, got ${data.length}`);
+    }
+    if (names.has(name)) throw new ShapeError(`tensor ${name}: the name is taken`);
+    names.add(name);
+    header.push([name, { dtype: DTYPE_OF[data.constructor.name], shape, data_offsets: [end, end + data.byteLength] }]);
+    chunks.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    end += data.byteLength;
+  }
+  // Not one object: keys that look like whole numbers would move to its front, and `__proto__` would vanish.
+  const json = `{${header.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`;
+  const text = new TextEncoder().encode(json);
+  const padded = new Uint8Array(Math.ceil(text.length / 8) * 8).fill(0x20);
+  padded.set(text);
+  const length = new Uint8Array(8);
+  new DataView(length.buffer).setBigUint64(0, BigInt(padded.length), true);
+  return [length, padded, ...chunks];
+}
 
 let halves: Float32Array | undefined;
 

@@ -1,6 +1,11 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { effect } from '@preact/signals';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
+import { readWeights, refuseMisfit } from '../../io/checkpoint.ts';
+import { decodeSafetensors } from '../../io/safetensors.ts';
 import { bicubicUpscale, degrade } from '../../train/degrade.ts';
 import { compareFrame, DEFAULT_PROTOCOL } from '../../train/metrics.ts';
 import { proceduralClip } from '../../train/procedural.ts';
@@ -10,12 +15,11 @@ import { inTurn, labState } from '../../web/lab/device.ts';
 import { testEngine } from '../ops/engine.ts';
 import { type Lab, noChromium, openChapter, PATIENCE } from './lab.ts';
 
-const drawn = (frames: number): LabClip => {
-  const [width, height] = [64, 56];
+const drawn = (frames: number, width = 64, height = 56): LabClip => {
   const pictures = proceduralClip({ width, height, frames });
   return { name: 'drawn', width, height, frames: pictures.map((rgb) => planesOf(rgb, width, height)) };
 };
-const gentle: Settings = { loss: 'charbonnier', block: 'separable', lr: 1e-3 };
+const gentle: Settings = { loss: 'mse', block: 'separable', lr: 3e-3 };
 
 /** Resolves when what is shown is so. */
 const until = (session: Session, holds: (shown: Shown) => boolean): Promise<void> =>
@@ -49,12 +53,12 @@ describe('a session of chapter "Train it here"', () => {
   test('learns; going back repeats the same losses, another rate makes others; nothing is left behind', async () => {
     const session = new Session(drawn(8), gentle);
     await session.prepare();
+    const { scores, bicubic } = session.shown.peek();
     expect(session.shown.peek()).toMatchObject({ status: 'paused', iteration: 0, kept: [0] });
+    expect(scores).toEqual([{ iteration: 0, value: expect.closeTo(bicubic, 3) }]);
     await trainTo(session, KEEP_EVERY);
     const first = session.shown.peek();
     expect(first.kept).toEqual([0, KEEP_EVERY]);
-    expect(first.losses[0].value).toBeGreaterThan(2 * first.losses[4].value);
-    expect(first.scores.at(-1)!.value).toBeGreaterThan(first.scores[0].value + 3);
 
     await session.rewind(0);
     expect(session.shown.peek()).toMatchObject({ iteration: 0, losses: [], kept: [0] });
@@ -67,7 +71,7 @@ describe('a session of chapter "Train it here"', () => {
     await session.change({ ...gentle, lr: 1e-2 });
     await trainTo(session, 20);
     expect(session.shown.peek().losses[1].value).not.toBe(first.losses[1].value);
-    await session.change({ ...gentle, loss: 'mse' });
+    await session.change({ ...gentle, loss: 'l1' });
     expect(session.shown.peek().iteration).toBeGreaterThanOrEqual(20);
     session.close();
     await idle();
@@ -80,6 +84,37 @@ describe('a session of chapter "Train it here"', () => {
     second.close();
     await idle();
     expect(engine.memory.stats().live).toBe(before);
+  });
+
+  test("the page's own clip: above bicubic within a hundred steps, on frames that it never saw", async () => {
+    const session = new Session(drawn(12, 192, 144), gentle);
+    await session.prepare();
+    await trainTo(session, 100);
+    const { scores, bicubic } = session.shown.peek();
+    expect(scores[2].value).toBeGreaterThan(bicubic + 0.1);
+    const folder = mkdtempSync(join(tmpdir(), 'subpixel-training-'));
+    const path = join(folder, 'weights.safetensors');
+    writeFileSync(path, Buffer.from(await (await session.weights())!.arrayBuffer()));
+    const weights = await readWeights(path, 'fstrn'); // as `subpixel upscale --weights` does
+    await refuseMisfit(path, 'fstrn', weights);
+    rmSync(folder, { recursive: true });
+    expect(weights).toMatchObject({ frames: 3, degradation: 'bicubic', config: { width: 8, block: 'separable' } });
+    expect(weights.tensors.get('up.weight')!.data.some((w) => w !== 0)).toBe(true); // where they began
+    session.close();
+    await idle();
+  });
+
+  test('a rate too large: the training stops and says so, and goes on after going back', async () => {
+    const session = new Session(drawn(6), { ...gentle, lr: 0.1 });
+    await session.prepare();
+    await trainTo(session, KEEP_EVERY);
+    expect(session.shown.peek()).toMatchObject({ status: 'paused', why: expect.stringMatching(/^At step 50 .*apart/) });
+    await session.change(gentle);
+    await session.rewind(0);
+    await session.step();
+    expect(session.shown.peek()).toMatchObject({ status: 'paused', why: '', iteration: 1 });
+    session.close();
+    await idle();
   });
 
   test('a lost device leaves what was kept, and training goes on from there on another', async () => {
@@ -103,10 +138,12 @@ describe('a session of chapter "Train it here"', () => {
   });
 
   test('a loss that is no number, and a clip too short: a sentence', async () => {
-    const wild = new Session(drawn(6), { ...gentle, loss: 'mse', lr: 1e30 });
+    const wild = new Session(drawn(6), { ...gentle, lr: 1e30 });
     await wild.prepare();
     await trainTo(wild, KEEP_EVERY);
-    expect(wild.shown.peek().why).toMatch(/^iteration \d+: .*Training can go on from step 0\.$/);
+    expect(wild.shown.peek().why).toMatch(
+      /^After step \d+ the loss grew past all numbers: .*Training can go on from step 0\.$/,
+    );
     wild.close();
     const short = new Session(drawn(5), gentle);
     await short.prepare();
@@ -124,7 +161,7 @@ describe.skipIf(noChromium)('chapter "Train it here"', () => {
   }, PATIENCE);
   const button = (name: string) => lab.figure('train').at.getByRole('button', { name, exact: true });
 
-  test('the held-out frames are judged against bicubic from the first weights on', async () => {
+  test('the held-out frames are judged against bicubic which the first weights make', async () => {
     const rgb = proceduralClip({ width: 192, height: 144, frames: 12 }).slice(9);
     const scores = rgb.map((bytes) => {
       const { width, height, data } = middle(bytes);
@@ -134,7 +171,7 @@ describe.skipIf(noChromium)('chapter "Train it here"', () => {
     });
     const mean = scores.reduce((a, b) => a + b) / scores.length;
     expect(await lab.figure('train').number('PSNR of bicubic')).toBeCloseTo(mean, 1);
-    expect(await lab.figure('train').number('PSNR, frames held out')).toBeLessThan(mean);
+    expect(await lab.figure('train').number('PSNR, frames held out')).toBeCloseTo(mean, 1);
   });
 
   test('trains, pauses, steps, goes back; the page listens all the while', async () => {
@@ -149,7 +186,7 @@ describe.skipIf(noChromium)('chapter "Train it here"', () => {
     await lab.page.waitForTimeout(500); // the turn that was under way
     const at = await figure.number('Step');
     const learned = await figure.number('PSNR, frames held out');
-    expect(learned).toBeGreaterThan(25);
+    expect(learned).toBeGreaterThan(await figure.number('PSNR of bicubic'));
     await button('One step').click();
     await lab.page.waitForFunction(
       (step) => document.querySelector('#train .value dd')?.textContent === step,
@@ -160,6 +197,10 @@ describe.skipIf(noChromium)('chapter "Train it here"', () => {
     await lab.figure('train').record('train');
     await lab.figure('trained').record('trained');
     await lab.screenshot('training');
+    const download = lab.page.waitForEvent('download');
+    await button('Keep the weights').click();
+    const file = await (await download).path();
+    expect(decodeSafetensors(readFileSync(file)).metadata.iteration).toBe(`${at + 1}`);
     await figure.slide('Go back to step', 0);
     await button('Go back').click();
     await lab.page.waitForFunction(() => document.querySelector('#train .value dd')?.textContent === '0');

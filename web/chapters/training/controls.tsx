@@ -13,6 +13,16 @@ interface ControlsProps {
   readonly onChange: (settings: Settings) => void;
 }
 
+/** Into the reader's downloads. */
+async function keep(session: Session): Promise<void> {
+  const file = await session.weights();
+  if (!file) return; // why stands there
+  const link = document.createElement('a');
+  [link.href, link.download] = [URL.createObjectURL(file), 'weights.safetensors'];
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
 export function Controls({ session, settings, onChange }: ControlsProps) {
   const { status, kept, why, iteration } = session.shown.value;
   const [wanted, setWanted] = useState(0);
@@ -44,6 +54,9 @@ export function Controls({ session, settings, onChange }: ControlsProps) {
         </button>
         <button type="button" disabled={waits} onClick={() => void session.again()}>
           Begin anew
+        </button>
+        <button type="button" disabled={waits} onClick={() => void keep(session)}>
+          Keep the weights
         </button>
       </div>
       <Slider

@@ -2,30 +2,30 @@ import { useMemo } from 'preact/hooks';
 import { Plot } from '../../lab/plot.tsx';
 import type { Point, Shown } from './session.ts';
 
-/** What is further below bicubic goes from the plot as soon as there is better: it would flatten all else. */
-const NEAR_DB = 3;
+/** Losses of which the largest is so many times the smallest, as after another loss was chosen, are drawn on a logarithmic axis. */
+const WIDE = 10;
 
 /** Loss and PSNR over steps. */
 export function Curves({ shown: { losses, undone, scores, bicubic } }: { readonly shown: Shown }) {
   const loss = useMemo(() => {
     const x = xs(losses, undone);
     const lines = [{ label: 'loss, mean of 10 steps', y: over(x, losses) }];
-    return { x, lines: undone.length > 0 ? [...lines, { label: 'before going back', y: over(x, undone) }] : lines };
+    if (undone.length > 0) lines.push({ label: 'before going back', y: over(x, undone) });
+    const sizes = [...losses, ...undone].map(({ value }) => value);
+    return { x, lines, logY: Math.max(...sizes) > WIDE * Math.min(...sizes) };
   }, [losses, undone]);
   const psnr = useMemo(() => {
-    const near = scores.filter(({ value }) => value > bicubic - NEAR_DB);
-    const shown = near.length > 1 ? near : scores;
-    const x = xs(shown, []);
+    const x = xs(scores);
     const flat = x.map(() => bicubic);
     const lines = [
-      { label: 'PSNR', y: over(x, shown) },
+      { label: 'PSNR', y: over(x, scores) },
       { label: 'bicubic', y: flat },
     ];
     return { x, lines };
   }, [scores, bicubic]);
   return (
     <>
-      <Plot {...loss} xLabel="step" yLabel="loss" logY height={200} />
+      <Plot {...loss} xLabel="step" yLabel="loss" height={200} />
       <Plot {...psnr} xLabel="step" yLabel="PSNR, dB" height={200} />
     </>
   );

@@ -1,11 +1,14 @@
 import { signal } from '@preact/signals';
-import { DeviceLostError } from '../../../engine/errors.ts';
+import { DeviceLostError, NotFiniteError } from '../../../engine/errors.ts';
+import { safetensorsChunks } from '../../../engine/nn/safetensors.ts';
 import { entry as fstrn } from '../../../nets/fstrn.ts';
+import type { Net } from '../../../nets/net.ts';
 import { type ClipFrames, ClipStore, CropSampler } from '../../../train/dataset.ts';
 import { cropsOf, type Recipe } from '../../../train/recipe.ts';
 import { fstrnSmall } from '../../../train/recipes/fstrn.ts';
 import { Trainer, type TrainerState } from '../../../train/trainer.ts';
 import { type Sample, Validation } from '../../../train/validation.ts';
+import { weightsOf } from '../../../train/weights.ts';
 import { type LabClip, lumaOf } from '../../lab/clip.ts';
 import { breathe, inTurn, type Lab, Superseded } from '../../lab/device.ts';
 
@@ -23,24 +26,28 @@ const MOST_KEPT = 40;
 export const MOST_STEPS = 10_000;
 const LOG_EVERY = 10;
 
-/** What a step may see, from little to much: HR pixels along a sample's side, samples. */
+/** What a step sees: HR pixels along a sample's side, samples. */
 export interface Amount {
   readonly crop: number;
   readonly batch: number;
 }
-const AMOUNTS: readonly Amount[] = [
-  { crop: 48, batch: 1 },
-  { crop: 48, batch: 2 },
-  { crop: 96, batch: 2 },
-  { crop: 96, batch: 4 },
-  { crop: 96, batch: 8 },
-];
-/** A step is to take about this long at most; the device gets as many steps at once as fit into a turn. */
+/** Four samples of half the side cost as much as one, and teach less: so the side is fixed, where the clip has room for it. */
+const CROP = 96;
+const BATCHES = [1, 2, 4, 8];
+/** Above one sample, a step is to take about this long at most; the device gets as many steps at once as fit into a turn. */
 const STEP_MS = 40;
 const TURN_MS = 60;
 
+/** So many first steps are shorter, the first one the most: the largest rate that goes well is then three times as large. */
+export const WARMUP = 100;
+/** Once the score is so far below bicubic, the weights have come apart. */
+const APART_DB = 3;
+
 /** What the recipe's network takes and makes. */
 const LUMINANCE = { config: { channels: 1, scale: 4 } };
+
+/** HR pixels along the side of what is judged. */
+const judgedSide = ({ software }: Lab): number => (software ? 128 : 256);
 
 export interface Point {
   readonly iteration: number;
@@ -66,22 +73,44 @@ export interface Shown {
   readonly sample: Sample | undefined;
 }
 
-/** The recipe fstrn-small, made smaller still. */
+/** The recipe fstrn-small, its network narrower. After the warm-up its rate stays as it is. */
 export const recipeFor = ({ loss, block, lr }: Settings, { crop, batch }: Amount): Recipe => ({
   ...fstrnSmall,
   iterations: MOST_STEPS,
-  net: { ...fstrnSmall.net, width: 8, blocks: 2, block },
+  net: { ...fstrnSmall.net, width: 8, block },
   data: { ...fstrnSmall.data, frames: FRAMES, crop, batch },
   loss: { ...fstrnSmall.loss, name: loss },
   optimizer: { ...fstrnSmall.optimizer, lr },
-  schedule: { ...fstrnSmall.schedule, name: 'constant' },
+  schedule: { ...fstrnSmall.schedule, warmup: WARMUP, last: lr },
   log: { every: LOG_EVERY },
 });
+
+/**
+ * First weights from which it learns soon. The enlargement's are zeros, so at first the output is what CRL carries, bicubic to the
+ * last bit. The first layer's biases let middle grey count as nothing: else the brightness of all that it sees drowns its detail.
+ */
+async function beginAtBicubic(net: Net): Promise<void> {
+  const dict = await net.stateDict();
+  dict.get('up.weight')!.data.fill(0);
+  const [weight, bias] = ['lfe.weight', 'lfe.bias'].map((name) => dict.get(name)!.data);
+  const each = weight.length / bias.length;
+  for (let c = 0; c < bias.length; c++) {
+    bias[c] = -0.5 * weight.subarray(c * each, (c + 1) * each).reduce((a, b) => a + b);
+  }
+  net.loadStateDict(dict);
+}
 
 /** One training in the page, with the project's own trainer, in turns with what else the figures ask of the device. */
 export class Session {
   readonly shown = signal<Shown>({
-    ...{ status: 'preparing', why: '', iteration: 0, lastLoss: Number.NaN, stepMs: 0, amount: AMOUNTS[0] },
+    ...{
+      status: 'preparing',
+      why: '',
+      iteration: 0,
+      lastLoss: Number.NaN,
+      stepMs: 0,
+      amount: { crop: CROP, batch: 1 },
+    },
     ...{ losses: [], scores: [], undone: [], bicubic: Number.NaN, kept: [], sample: undefined },
   });
   #settings: Settings;
@@ -132,8 +161,8 @@ export class Session {
     await this.#turn(async (lab) => {
       const trainer = await this.#ready(lab);
       await this.#steps(trainer, 1);
-      await this.#judge(trainer);
       this.#mended();
+      await this.#judge(trainer);
     });
   }
 
@@ -156,6 +185,7 @@ export class Session {
       const state = await (await this.#ready(lab)).state();
       this.#drop();
       this.#trainer = this.#build(lab, this.shown.peek().amount);
+      await this.#trainer.compile();
       this.#trainer.restore(state);
     });
   }
@@ -169,6 +199,17 @@ export class Session {
       this.#show({ why: '', iteration: 0, losses: [], scores: [], undone: [], kept: [], status: 'preparing' });
       await this.#ready(lab);
     });
+  }
+
+  /** The network as it is, in a file that `subpixel upscale --weights` takes. @returns nothing where that failed */
+  async weights(): Promise<Blob | undefined> {
+    let file: Blob | undefined;
+    await this.#turn(async (lab) => {
+      const trainer = await this.#ready(lab);
+      const { tensors, metadata } = weightsOf(await trainer.state(), trainer.recipe);
+      file = new Blob(safetensorsChunks(tensors, metadata) as BlobPart[]);
+    });
+    return file;
   }
 
   close(): void {
@@ -209,7 +250,7 @@ export class Session {
       const lost = error instanceof Superseded;
       if (lost) this.#trainer = undefined; // gone with its device
       const { iteration } = this.shown.peek();
-      const what = lost ? `The GPU was lost at step ${iteration}` : (error as Error).message;
+      const what = lost ? `The GPU was lost at step ${iteration}` : reasonOf(error as Error, iteration);
       const last = this.#kept.at(-1);
       const next = last ? ` Training can go on from step ${last.progress.iteration}.` : '';
       this.#show({ status: 'stopped', why: `${what}.${next}` });
@@ -221,15 +262,24 @@ export class Session {
     if (this.#trainer?.engine === lab.engine) return this.#trainer;
     this.#clips ??= await clipsOf(this.clip);
     this.#validation ??= await Validation.prepare([this.#clips.held], LUMINANCE, {
-      ...{ degradation: 'bicubic', rounded: false, frames: FRAMES, crop: lab.software ? 128 : 256, window: FRAMES },
+      ...{ degradation: 'bicubic', rounded: false, frames: FRAMES, crop: judgedSide(lab), window: FRAMES },
     });
+    await breathe();
     this.#amount ??= await this.#affordable(lab);
     const trainer = this.#build(lab, this.#amount);
     this.#trainer = trainer;
     await breathe();
+    await trainer.compile();
+    const low = judgedSide(lab) / LUMINANCE.config.scale;
+    await trainer.evaluating((net) =>
+      lab.engine.compile(() => net.forward(lab.engine.empty([1, 1, FRAMES, low, low]))),
+    );
     const last = this.#kept.at(-1);
     if (last) await this.#backTo(trainer, last.progress.iteration);
-    else await this.#judge(trainer);
+    else {
+      await beginAtBicubic(trainer.net);
+      await this.#judge(trainer);
+    }
     if (this.shown.peek().status === 'preparing') this.#show({ status: 'paused' });
     return trainer;
   }
@@ -241,12 +291,12 @@ export class Session {
 
   /** Takes some steps of the smallest kind, and from their time says what a step may see on this device. */
   async #affordable(lab: Lab): Promise<Amount> {
-    const [least] = AMOUNTS;
-    const trainer = this.#build(lab, least, { ...this.#settings, lr: 1e-4 }); // these steps are to go well
+    const room = Math.min(CROP, this.clip.width, this.clip.height);
+    const crop = room - (room % LUMINANCE.config.scale);
+    const trainer = this.#build(lab, { crop, batch: 1 }, { ...this.#settings, lr: 1e-4 }); // these steps are to go well
     try {
       await breathe();
-      // compiles what goes forward: the kernels of a whole step at once would hold the page
-      await trainer.evaluating((net) => this.#validation!.measure(lab.engine, net));
+      await trainer.compile();
       let ms = Number.POSITIVE_INFINITY;
       for (let i = 0; i < 6; i++) {
         const began = performance.now();
@@ -255,10 +305,9 @@ export class Session {
         ms = Math.min(ms, performance.now() - began);
         await breathe();
       }
-      const work = ({ crop, batch }: Amount) => crop ** 2 * batch;
-      const amount = AMOUNTS.findLast((one) => (ms * work(one)) / work(least) < STEP_MS) ?? least;
-      this.#show({ amount, stepMs: (ms * work(amount)) / work(least) });
-      return amount;
+      const batch = BATCHES.findLast((n) => n * ms < STEP_MS) ?? 1;
+      this.#show({ amount: { crop, batch }, stepMs: batch * ms });
+      return { crop, batch };
     } finally {
       trainer.dispose();
     }
@@ -292,6 +341,9 @@ export class Session {
     );
     if (iteration % KEEP_EVERY === 0) this.#keep(await trainer.state());
     const scores = this.shown.peek().scores.filter((score) => score.iteration < iteration);
+    const apart = psnr < bicubic - APART_DB;
+    const news = apart && !((scores.at(-1)?.value ?? psnr) < bicubic - APART_DB);
+    if (news) this.#show({ status: 'paused', why: apartAt(iteration) });
     this.#show({ iteration, sample, bicubic, scores: [...scores, { iteration, value: psnr }] });
   }
 
@@ -323,6 +375,15 @@ export class Session {
     this.#trainer = undefined;
   }
 }
+
+const apartAt = (iteration: number): string =>
+  `At step ${iteration} the network has come apart: steps this long overshoot. Go back to a step before, and choose a smaller ` +
+  'learning rate. Or train on, and see whether it recovers.';
+
+const reasonOf = (error: Error, iteration: number): string =>
+  error instanceof NotFiniteError
+    ? `After step ${iteration} the loss grew past all numbers: the learning rate is too large. Choose a smaller one`
+    : error.message;
 
 /** The clip's luminance as bytes: the first frames to train on, the last ones to judge by. */
 async function clipsOf({ name, width, height, frames }: LabClip): Promise<{ train: ClipStore; held: ClipFrames }> {
