@@ -10,17 +10,7 @@ import { Plot } from '../lab/plot.tsx';
 import { Source } from '../lab/source.tsx';
 import { Choice, Figure, Slider, tex, Value, Values } from '../lab/ui.tsx';
 import { Pad } from './pixels/pad.tsx';
-import {
-  checkerboard,
-  coverage,
-  enlarge,
-  planeOf,
-  rowSpectrum,
-  SCALE,
-  stretched,
-  WAYS,
-  type Way,
-} from './pixels/ways.ts';
+import { checkerboard, coverage, enlargeAll, rowSpectrum, SCALE, stretched, WAYS, type Way } from './pixels/ways.ts';
 import './pixels/pixels.css';
 
 const EDGE = 12;
@@ -30,8 +20,9 @@ export default function Pixels() {
     <>
       <p>
         A super-resolution network works at the small size, where arithmetic is cheap, and makes the large picture in
-        one of its last layers. There are three ways to do that. Draw a single dot and see what one small pixel becomes
-        in each of them, with filters of random numbers as they are before training.
+        one of its last layers. There are three ways to do that, two of them in two variants. Draw a single dot and see
+        what one small pixel becomes in each of them, with filters of random numbers as they are before training. Each
+        result is shown from its own least value, black, to its own largest, white.
       </p>
       <Drawing />
       <p>
@@ -39,14 +30,15 @@ export default function Pixels() {
         {tex`(r y + i,\; r x + j)`} is channel {tex`r i + j`} of pixel {tex`(y, x)`}. No arithmetic, only a new order.{' '}
         <b>Transposed convolution</b> stamps its kernel onto the output, once for each input pixel, {tex`r`} pixels
         apart, and sums where stamps overlap. <b>Resizing</b> interpolates with a fixed kernel, and leaves the learning
-        to a convolution at the large size, which costs {tex`r^2`} times more.
+        to a convolution at the large size. That is as much arithmetic as a convolution to {tex`r^2`} channels at the
+        small size, but its input lies in memory {tex`r^2`} times as large.
       </p>
       <h3>Stamps that do not meet</h3>
       <p>
         How many stamps fall on each output pixel? That is a transposed convolution of ones with a kernel of ones. The
         public code of FSTRN enlarges by stride 4 with a kernel of 3: stamps three pixels wide, four pixels apart.
-        Between them are holes, pixels that no input reaches and no training can fill. Move the kernel to 5: no holes,
-        but some pixels get four times as many products as others.
+        Between them are holes, pixels that no input reaches and that this layer cannot fill. Move the kernel to 5: no
+        holes, but some pixels get four times as many products as others.
       </p>
       <Holes />
       <h3>The checkerboard</h3>
@@ -61,7 +53,7 @@ export default function Pixels() {
       <Checkerboards />
       <p>
         The pattern has its own frequencies, the multiples of {tex`1/r`} cycles a pixel; for {tex`r = 4`} these are 1/4
-        and 1/2. In the spectrum above they stand out as peaks for random filters. ICNR and the resized pictures have
+        and 1/2. In the spectrum above they stand out as peaks for random filters. ICNR and both resized pictures have
         none there. ICNR even has dips, as whole blocks of one colour hold nothing of these frequencies.
       </p>
       <Source file="engine/nn/init.ts" url={initUrl}>
@@ -92,7 +84,7 @@ const presets: Readonly<Record<string, Planes>> = {
   'all grey': blank(128),
 };
 
-const shown = ['shuffle', 'transposed', 'bicubic'] as const satisfies Way[];
+const ways = Object.keys(WAYS) as Way[];
 
 function Drawing() {
   const [picture, setPicture] = useState(presets.dot);
@@ -103,7 +95,7 @@ function Drawing() {
     async ({ engine }) => {
       using _scope = engine.scope();
       const x = engine.tensor([1, 1, EDGE, EDGE], picture.data);
-      return Promise.all(shown.map((way) => planeOf(enlarge(x, way, { seed, kernel }))));
+      return await enlargeAll(x, ways, { seed, kernel });
     },
     [picture, seed, kernel],
   );
@@ -112,7 +104,7 @@ function Drawing() {
     <Figure id="drawing" title="Draw, and see it made large" recorded="pixels.png" outcome={outcome}>
       <div class="pictures">
         <Pad of={picture} pen={Number(pen)} onDraw={setPicture} />
-        {shown.map((way, i) => (
+        {ways.map((way, i) => (
           <Picture key={way} of={results && stretched(results[i])} caption={WAYS[way]} />
         ))}
       </div>
@@ -135,12 +127,10 @@ function Holes() {
   const [stride, setStride] = useState(4);
   const outcome = useLab(
     async ({ engine }) => {
-      using _scope = engine.scope();
-      const all = await planeOf(coverage(engine, 6, kernel, stride));
-      // At the border fewer stamps meet: four blocks in the middle tell.
-      const middle = cut(all, 2 * stride, 2 * stride, 2 * stride, 2 * stride).data;
-      const holes = middle.filter((v) => v === 0).length / middle.length;
-      return { all, holes, least: Math.min(...middle), most: Math.max(...middle) };
+      const counts = await coverage(engine, kernel, stride);
+      const { data } = counts;
+      const holes = data.filter((v) => v === 0).length / data.length;
+      return { counts, holes, least: Math.min(...data), most: Math.max(...data) };
     },
     [kernel, stride],
   );
@@ -151,7 +141,7 @@ function Holes() {
       <Slider label="Stride" value={stride} min={1} max={4} onChange={setStride} />
       <div class="row">
         <Picture
-          of={result && { ...result.all, data: result.all.data.map((v) => (255 * v) / Math.max(result.most, 1)) }}
+          of={result && { ...result.counts, data: result.counts.data.map((v) => (255 * v) / Math.max(result.most, 1)) }}
           caption="black: none; white: the most"
           zoom={10}
         />
@@ -185,8 +175,7 @@ function Checkerboards() {
         [1, 1, piece.height, piece.width],
         piece.data.map((v) => v / 255),
       );
-      const ways = Object.keys(WAYS) as Way[];
-      const planes = await Promise.all(ways.map((way) => planeOf(enlarge(x, way, { seed, kernel }))));
+      const planes = await enlargeAll(x, ways, { seed, kernel });
       const results = [];
       for (const [i, way] of ways.entries()) {
         const plane = planes[i];
@@ -203,7 +192,7 @@ function Checkerboards() {
     () =>
       results && {
         x: results[0].spectrum.frequency,
-        lines: results.slice(0, 4).map(({ way, spectrum }) => ({
+        lines: results.map(({ way, spectrum }) => ({
           label: WAYS[way],
           y: spectrum.power.map((p) => 10 * Math.log10(Math.max(p, 1e-9))),
         })),

@@ -8,6 +8,7 @@ import { pixel_shuffle } from '../../../engine/ops/pixel_shuffle.ts';
 import { Random } from '../../../engine/random.ts';
 import { type Shape, size, type Tensor } from '../../../engine/tensor.ts';
 import type { Planes } from '../../../train/degrade.ts';
+import { cut } from '../../lab/clip.ts';
 
 /** How many times wider and higher. */
 export const SCALE = 4;
@@ -54,12 +55,33 @@ export function enlarge(x: Tensor, way: Way, { seed, kernel }: Settings): Tensor
   return conv2d(interpolate(x, { scale_factor: SCALE, mode: 'bilinear' }), filter, undefined, { padding: 1 });
 }
 
-/** How many taps reach each output of a transposed convolution: that of ones, with ones. (1, 1, stride·n, stride·n) */
-export function coverage(engine: Engine, n: number, kernel: number, stride: number): Tensor {
-  const ones = (count: number) => new Float32Array(count).fill(1);
-  const shape: Shape = [1, 1, kernel, kernel];
-  const x = engine.tensor([1, 1, n, n], ones(n * n));
-  return conv_transpose2d(x, filterOf(engine, shape, ones(size(shape))), undefined, { stride });
+/** The same of several ways, as pictures. */
+export async function enlargeAll(x: Tensor, ways: readonly Way[], settings: Settings): Promise<Planes[]> {
+  const work = () => ways.map((way) => enlarge(x, way, settings));
+  await x.engine.compile(work);
+  return Promise.all(work().map(planeOf));
+}
+
+/** Inputs along each axis in `coverage`, the first whose block it shows, and how many: away from the borders, for all kernels. */
+const [INPUTS, FIRST, BLOCKS] = [20, 9, 6];
+
+/**
+ * How many taps reach each output of a transposed convolution: that of ones, with ones. At the borders fewer stamps meet;
+ * these are blocks of stride x stride outputs in the middle.
+ * @param kernel at most 9
+ */
+export async function coverage(engine: Engine, kernel: number, stride: number): Promise<Planes> {
+  const ones = (shape: Shape) => new Float32Array(size(shape)).fill(1);
+  const [from, edge] = [FIRST * stride, BLOCKS * stride];
+  const [shape, taps]: Shape[] = [
+    [1, 1, INPUTS, INPUTS],
+    [1, 1, kernel, kernel],
+  ];
+  using _scope = engine.scope();
+  const [x, w] = [engine.tensor(shape, ones(shape)), filterOf(engine, taps, ones(taps))];
+  const work = () => conv_transpose2d(x, w, undefined, { stride });
+  await engine.compile(work);
+  return cut(await planeOf(work()), from, from, edge, edge);
 }
 
 /** One plane of a tensor (1, 1, H, W). */
