@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { conv3d } from '../../engine/ops/conv.ts';
 import { separable_conv3d } from '../../engine/ops/separable_conv3d.ts';
 import { betweenBytes, countFull, countSeparable, promise } from '../../web/chapters/separable/count.ts';
-import { Blocks, type Form } from '../../web/chapters/separable/measure.ts';
+import { Blocks, type Form, forms, gainOf, type Measured, promisesOf } from '../../web/chapters/separable/measure.ts';
 import { median } from '../../web/lab/timing.ts';
 import { testEngine } from '../ops/engine.ts';
 import { noChromium, openChapter, PATIENCE } from './lab.ts';
@@ -46,25 +46,42 @@ describe('the arithmetic of chapter "separable"', () => {
     expect(countFull(size).useful / countSeparable(size).useful).toBeCloseTo(0.9, 2);
   });
 
+  test('every measurement becomes points, in order of its promise, those of one frame too', () => {
+    const row = (forward: number, both: number) => ({ forward, both, ran: [] });
+    const rows = { fullSteps: row(8, 30), steps: row(4, 10), full: row(6, 18), fused: row(2, 9) };
+    const of = (k: number, frames: number): Measured => ({
+      ...{ k, frames, channels: 8, edge: 24, kernels: 'best', rows },
+    });
+    const all = [of(3, 5), of(3, 1), of(5, 12)];
+    const { x, lines } = promisesOf(all);
+    expect(x).toEqual([...x].sort((a, b) => a - b));
+    expect(x).toHaveLength(all.length + 2);
+    for (const size of all) expect(x.slice(1, -1)).toContain(countFull(size).useful / countSeparable(size).useful);
+    expect(x[1]).toBeCloseTo(0.9, 1);
+    const [promised, ...points] = lines;
+    expect(promised.y).toEqual(x);
+    expect(points.map(({ y }) => y)).toEqual([2, 3, 3, 2].map((gain) => [null, gain, gain, gain, null]));
+    expect(gainOf(all[0], 'full', 'both')).toBe(1);
+  });
+
   test('medians', () => {
     expect(median([3, 1, 2])).toBe(2);
     expect(median([4, 1, 2, 3])).toBe(2.5);
   });
 
-  test('the pair is the same block step by step and fused; nothing is left behind', async () => {
+  test('each window makes the same block step by step and fused; nothing is left behind', async () => {
     const engine = await testEngine();
     const before = engine.memory.stats().live;
     {
       using blocks = new Blocks(engine, { k: 3, channels: 5, frames: 3, edge: 6 });
       using scope = engine.scope();
-      const [steps, fused, full] = await Promise.all(
-        (['steps', 'fused', 'full'] as Form[]).map((form) => blocks.forward(form).read()),
-      );
-      const most = Math.max(...steps.map((v, i) => Math.abs(v - fused[i])));
-      expect(most).toBeLessThan(1e-5);
-      expect(full).toHaveLength(steps.length);
+      const [fullSteps, steps, full, fused] = await Promise.all(forms.map((form) => blocks.forward(form).read()));
+      const apart = (a: Float32Array, b: Float32Array) => Math.max(...a.map((v, i) => Math.abs(v - b[i])));
+      expect(apart(steps, fused)).toBeLessThan(1e-5);
+      expect(apart(fullSteps, full)).toBeLessThan(1e-5);
+      expect(apart(steps, full)).toBeGreaterThan(0.1);
       expect(scope).toBeDefined();
-      for (const form of ['steps', 'fused', 'full'] as Form[]) blocks.train(form);
+      for (const form of forms) blocks.train(form);
     }
     await engine.finish();
     expect(engine.memory.stats().live).toBe(before);
@@ -88,6 +105,8 @@ describe.skipIf(noChromium)(
       await counts.slide('Frames', 5);
 
       const measured = await lab.figure('measured').done();
+      const about = await measured.at.locator('.about').textContent();
+      expect(about).toContain(`${await measured.at.getByRole('slider', { name: 'Channels' }).inputValue()} channels`);
       const live = await lab.liveBytes();
       expect(await measured.number('Promised by arithmetic')).toBe(2.25);
       expect(await measured.number('Promised without the padding')).toBeLessThan(2.25);
@@ -107,7 +126,11 @@ describe.skipIf(noChromium)(
       await measured.at.getByRole('button', { name: 'Measure' }).click();
       await measured.at.getByText('8 channels, 1 frame of').waitFor();
       await measured.done();
-      expect(await measured.at.locator('.ran').textContent()).toContain('prelu, conv.direct, conv.direct');
+      const ran = await measured.at.locator('.ran li').allTextContents();
+      expect(ran[forms.indexOf('steps')]).toMatch(/prelu, conv\.direct, conv\.direct, \w+$/);
+      expect(ran[forms.indexOf('fullSteps')]).toMatch(/prelu, conv\.direct, \w+$/);
+      expect(ran[forms.indexOf('fused')]).toMatch(/: conv\.direct, conv\.direct$/);
+      expect(ran[forms.indexOf('full')]).toMatch(/: conv\.direct$/);
       expect(await lab.liveBytes()).toBe(live);
       await lab.page.close();
     });

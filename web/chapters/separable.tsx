@@ -1,6 +1,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import separableUrl from '../../engine/ops/separable_conv3d.ts?url';
 import { counted } from '../../train/words.ts';
+import { labState } from '../lab/device.ts';
 import { lastOf, useLab } from '../lab/hooks.ts';
 import { Plot } from '../lab/plot.tsx';
 import { Source } from '../lab/source.tsx';
@@ -11,10 +12,13 @@ import {
   FORMS,
   type Form,
   fittingEdge,
+  forms,
+  gainOf,
   KERNELS,
   type Kernels,
   type Measured,
   measureBlocks,
+  promisesOf,
 } from './separable/measure.ts';
 import { Taps } from './separable/taps.tsx';
 import './separable/separable.css';
@@ -51,17 +55,18 @@ export default function Separable() {
       </p>
       <p>
         Arithmetic is a promise, not a time. Now measure: a residual block{' '}
-        {tex`y = x + \mathrm{conv}(\mathrm{PReLU}(x))`} on your own device, three ways. <i>Step by step</i> runs PReLU,
-        both convolutions and the sum one after the other. <i>Fused</i> is the op that the project's networks use: the
-        activation is applied while a convolution reads, the sum is made while it writes, and on devices whose registers
-        suit it, both convolutions are one kernel.
+        {tex`y = x + \mathrm{conv}(\mathrm{PReLU}(x))`} on your own device, with both windows, each in two ways.{' '}
+        <i>Step by step</i> runs PReLU, the one convolution or the two, and the sum one after the other. <i>Fused</i> is
+        what the project's networks use: the activation is applied while a convolution reads, the sum is made while it
+        writes, and on devices whose registers suit it, the pair is one kernel. Like is compared with like: step by step
+        with step by step, fused with fused.
       </p>
       <Measurements />
       <h3>Where the promise breaks</h3>
       <p>
-        <b>Memory between the two.</b> The pair writes its middle result and reads it again, and step by step also what
-        PReLU made and what is summed. The fewer channels, the less arithmetic there is to hide that behind: set 8
-        channels, measure, and compare with 64.
+        <b>Memory between the two.</b> The pair writes its middle result and reads it again. Step by step, both windows
+        also pay for what PReLU made and what is summed, a time that no smaller window saves. The fewer channels, the
+        less arithmetic there is to hide that behind: set 8 channels, measure, and compare with 64.
       </p>
       <p>
         <b>Cleverer arithmetic for one side.</b> Winograd's algorithm makes 2×2 outputs of a 3×3 window from 16 products
@@ -147,23 +152,25 @@ interface Asked {
   readonly kernels: Kernels;
 }
 
+const usualChannels = (software: boolean): number => (software ? 16 : 64);
+
 function Measurements() {
   const [asked, setAsked] = useState<Asked>({ k: 3, frames: 5, kernels: 'best' });
   const [wanted, setWanted] = useState(asked);
   const [all, setAll] = useState<readonly Measured[]>([]);
   const outcome = useLab(
     async ({ engine, software }, signal) => {
-      const channels = asked.channels ?? (software ? 16 : 64);
+      const channels = asked.channels ?? usualChannels(software);
       const block = { k: asked.k, channels, frames: asked.frames };
       const edge = await fittingEdge(engine, block, software, signal);
       const options = software ? { signal, samples: 5, sampleMs: 15 } : { signal, samples: 7 };
       const measured = await measureBlocks(engine, { ...block, edge }, asked.kernels, options);
-      setWanted((now) => ({ ...now, channels: now.channels ?? channels }));
       setAll((before) => [...before, measured].slice(-24));
       return { measured, clock: clockOf(engine) };
     },
     [asked],
   );
+  const state = labState.value;
   const change = (part: Partial<Asked>) => setWanted({ ...wanted, ...part });
   const result = lastOf(outcome);
   const waiting = outcome.kind === 'waiting';
@@ -172,7 +179,7 @@ function Measurements() {
       <Slider label="Taps, k" value={wanted.k} min={3} max={5} step={2} onChange={(k) => change({ k })} />
       <Slider
         label="Channels"
-        value={wanted.channels ?? 8}
+        value={wanted.channels ?? usualChannels(state.kind === 'ready' && state.lab.software)}
         min={8}
         max={64}
         step={8}
@@ -196,7 +203,7 @@ function Measurements() {
 
 function Times({ measured, clock }: { readonly measured: Measured; readonly clock: string }) {
   const { k, channels, frames, edge, rows, kernels } = measured;
-  const gain = (form: Form, key: 'forward' | 'both') => times(rows.full[key] / rows[form][key]);
+  const gain = (form: Form, key: 'forward' | 'both') => times(gainOf(measured, form, key));
   return (
     <>
       <p class="about">
@@ -215,7 +222,7 @@ function Times({ measured, clock }: { readonly measured: Measured; readonly cloc
             </tr>
           </thead>
           <tbody>
-            {(Object.keys(FORMS) as Form[]).map((form) => (
+            {forms.map((form) => (
               <tr key={form} data-form={form}>
                 <th scope="row">{FORMS[form]}</th>
                 <td>{threeDigits(rows[form].forward)}</td>
@@ -228,7 +235,7 @@ function Times({ measured, clock }: { readonly measured: Measured; readonly cloc
         </table>
       </div>
       <ul class="ran">
-        {(Object.keys(FORMS) as Form[]).map((form) => (
+        {forms.map((form) => (
           <li key={form}>
             {FORMS[form]}, forward: <code>{rows[form].ran.join(', ')}</code>
           </li>
@@ -243,28 +250,15 @@ function Times({ measured, clock }: { readonly measured: Measured; readonly cloc
       </Values>
       <p aria-live="polite">
         In words: {k ** 3} taps became {k ** 2} + {k} = {k ** 2 + k}, and on this device {threeDigits(rows.full.both)}{' '}
-        ms became {threeDigits(rows.fused.both)} ms. A machine that is busy measures unevenly: measure again, each
-        measurement becomes a point below.
+        ms forward and backward became {threeDigits(rows.fused.both)} ms, both fused. A machine that is busy measures
+        unevenly: measure again, each measurement becomes a point below.
       </p>
     </>
   );
 }
 
-/** Every measurement so far against what arithmetic promised it, padding left out. */
+/** Every measurement so far against what arithmetic promised it. */
 function Promises({ all }: { readonly all: readonly Measured[] }) {
-  const { x, lines } = useMemo(() => {
-    const points = all
-      .map((m) => ({ ...m, promised: countFull(m).useful / countSeparable(m).useful }))
-      .sort((a, b) => a.promised - b.promised);
-    const x = [1, ...points.map(({ promised }) => promised), 5];
-    const of = (y: (m: Measured) => number) => [null, ...points.map(y), null];
-    const lines = [
-      { label: 'as promised', y: x },
-      { label: 'step by step, forward', y: of(({ rows }) => rows.full.forward / rows.steps.forward), points: true },
-      { label: 'fused, forward', y: of(({ rows }) => rows.full.forward / rows.fused.forward), points: true },
-      { label: 'fused, forward and backward', y: of(({ rows }) => rows.full.both / rows.fused.both), points: true },
-    ];
-    return { x, lines };
-  }, [all]);
+  const { x, lines } = useMemo(() => promisesOf(all), [all]);
   return <Plot x={x} lines={lines} xLabel="times less arithmetic (useful taps)" yLabel="times faster" height={260} />;
 }

@@ -18,12 +18,14 @@ export interface TimingOptions {
 const MOST_REPEATS = 20;
 
 /** On which clock `timeTogether` measures. */
-export const clockOf = ({ caps }: Engine): string => (caps.timestamps ? "the device's own clock" : 'wall time');
+export const clockOf = ({ caps }: Engine): string =>
+  caps.timestamps ? "kernels' own times on the device's clock, summed" : 'wall time';
 
 /**
  * Median times of works that record dispatches, after two warm-up runs of each; they take turns, so that what else the
- * machine does falls on all of them. Where the device has timestamps, from its first kernel's begin to the last one's end;
- * else from recording to the end of waiting. The page breathes between samples.
+ * machine does falls on all of them. Where the device has timestamps, the sum of its kernels' own times: a timed kernel has a
+ * pass of its own, and the gaps between passes would weigh on works of many kernels. Else from recording to the end of
+ * waiting. The page breathes between samples.
  * @throws {Superseded} when given up
  */
 export async function timeTogether(
@@ -62,8 +64,7 @@ export function median(values: readonly number[]): number {
 
 async function deviceTime(engine: Engine, work: () => void): Promise<number> {
   const kernels = await engine.profile(work);
-  const end = Math.max(...kernels.map(({ start, us }) => start + us));
-  return (end - Math.min(...kernels.map(({ start }) => start))) / 1000;
+  return kernels.reduce((sum, { us }) => sum + us, 0) / 1000;
 }
 
 async function wallTime(engine: Engine, work: () => void): Promise<number> {

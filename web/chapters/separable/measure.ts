@@ -7,17 +7,22 @@ import { fused_conv3d } from '../../../engine/ops/fused_conv.ts';
 import { prelu } from '../../../engine/ops/prelu.ts';
 import { separable_conv3d } from '../../../engine/ops/separable_conv3d.ts';
 import { size as elements, type Shape, type Tensor } from '../../../engine/tensor.ts';
+import type { Line } from '../../lab/plot.tsx';
 import { type TimingOptions, timeTogether } from '../../lab/timing.ts';
-import type { Size } from './count.ts';
+import { countFull, countSeparable, type Size } from './count.ts';
 
-/** The residual block y = x + convolution(PReLU(x)), three ways. */
+/** The residual block y = x + convolution(PReLU(x)): two windows, two ways to run each. */
 export const FORMS = {
-  full: 'full k×k×k',
+  fullSteps: 'full k×k×k, step by step',
   steps: 'separable, step by step',
+  full: 'full k×k×k, fused',
   fused: 'separable, fused',
 } as const;
 export type Form = keyof typeof FORMS;
-const forms = Object.keys(FORMS) as Form[];
+export const forms = Object.keys(FORMS) as Form[];
+
+/** The full window run in the same way: what a form is measured against. */
+const FULL: Readonly<Record<Form, Form>> = { fullSteps: 'fullSteps', steps: 'fullSteps', full: 'full', fused: 'full' };
 
 /** Which of the engine's convolution kernels run. */
 export const KERNELS = {
@@ -28,8 +33,8 @@ export const KERNELS = {
 export type Kernels = keyof typeof KERNELS;
 const forced: Record<Kernels, Record<string, string>> = {
   best: {},
-  winograd: { conv: 'winograd_tiled' },
-  direct: { conv: 'direct', conv_dw: 'direct' },
+  winograd: { conv: 'winograd_tiled', separable: 'split' },
+  direct: { conv: 'direct', conv_dw: 'direct', separable: 'split' },
 };
 
 export interface Measured extends Size {
@@ -43,6 +48,30 @@ export interface Row {
   readonly both: number;
   /** Shader files in order of dispatch, forward. */
   readonly ran: readonly string[];
+}
+
+/** How many times faster than the full window a form was. */
+export const gainOf = ({ rows }: Measured, form: Form, key: 'forward' | 'both'): number =>
+  rows[FULL[form]][key] / rows[form][key];
+
+/** Every measurement against what arithmetic promised it, padding left out, in order of the promise. */
+export function promisesOf(all: readonly Measured[]): { x: number[]; lines: Line[] } {
+  const points = all
+    .map((measured) => ({ measured, promised: countFull(measured).useful / countSeparable(measured).useful }))
+    .sort((a, b) => a.promised - b.promised);
+  const x = [0.5, ...points.map(({ promised }) => promised), 5]; // no promise is less, and none of k ≤ 5 is more
+  const line = (label: string, form: Form, key: 'forward' | 'both') => {
+    const y = [null, ...points.map(({ measured }) => gainOf(measured, form, key)), null];
+    return { label, y, points: true };
+  };
+  const lines = [
+    { label: 'as promised', y: x },
+    line('step by step, forward', 'steps', 'forward'),
+    line('fused, forward', 'fused', 'forward'),
+    line('step by step, both ways', 'steps', 'both'),
+    line('fused, both ways', 'fused', 'both'),
+  ];
+  return { x, lines };
 }
 
 /** Tensors of one block in all its forms. The caller's scope owns nothing of it: dispose it. */
@@ -86,7 +115,9 @@ export class Blocks {
     const r = (this.size.k - 1) / 2;
     if (form === 'full') return fused_conv3d(x, full, biasS, slope, x, { padding: r });
     if (form === 'fused') return separable_conv3d(x, spatial, biasS, temporal, biasT, slope, x);
-    const middle = conv3d(prelu(x, slope), spatial, biasS, { padding: [0, r, r] });
+    const active = prelu(x, slope);
+    if (form === 'fullSteps') return add(conv3d(active, full, biasS, { padding: r }), x);
+    const middle = conv3d(active, spatial, biasS, { padding: [0, r, r] });
     return add(conv3d(middle, temporal, biasT, { padding: [r, 0, 0] }), x);
   }
 
