@@ -5,7 +5,16 @@ import { coarse2fine } from '../../train/flow/coarse2fine.ts';
 import { psnr } from '../../train/metrics.ts';
 import { proceduralClip } from '../../train/procedural.ts';
 import { downhill, flowColours, flowOf, longest, STILL, signed, wheel } from '../../web/chapters/motion/field.ts';
-import { averaged, mixed, motionOf, noisy, pairsOf, profile, scoresOf } from '../../web/chapters/motion/tradeoff.ts';
+import {
+  averaged,
+  mixed,
+  motionOf,
+  noisy,
+  pairsOf,
+  profile,
+  scoresOf,
+  timesOf,
+} from '../../web/chapters/motion/tradeoff.ts';
 import { visible, warpAll, warpTowards } from '../../web/chapters/motion/warps.ts';
 import { testEngine } from '../ops/engine.ts';
 import { noChromium, openChapter, PATIENCE } from './lab.ts';
@@ -72,6 +81,13 @@ describe('the sums of chapter "motion"', () => {
     const flow = (x: number) => ({ width: 4, height: 1, data: Float32Array.of(x, x, x, x, 0, 0, 0, 0) });
     expect([...visible(flow(1), flow(-1))]).toEqual([1, 1, 1, 0]);
     expect([...visible(flow(1), flow(0.5))]).toEqual([0, 0, 0, 0]);
+  });
+
+  test('takes every other frame of a long clip, and counts them as the clip does', () => {
+    expect(timesOf(12)).toEqual([0, 2, 4, 6, 8, 10]);
+    expect(timesOf(24)).toEqual([0, 2, 4, 6, 8, 10]);
+    expect(timesOf(11)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(timesOf(3)).toEqual([0, 1, 2]);
   });
 
   test('flicker and PSNR of noise are what statistics says', async () => {
@@ -148,8 +164,13 @@ describe.skipIf(noChromium)(
       await expect.poll(() => estimate.number(asItIs)).toBeCloseTo(psnr(frames[0], frames[4]), 2);
       await estimate.done();
       expect(await estimate.number(moved)).toBeLessThan(near);
+      await estimate.slide('Frame', 11); // of twelve: four frames on there is none
+      await estimate.at.getByRole('img', { name: 'frame 12, moved here by the flow' }).waitFor();
+      await expect.poll(() => estimate.number(asItIs)).toBeCloseTo(psnr(frames[7], frames[11]), 2);
+      expect(await estimate.at.getByRole('slider', { name: 'Frame', exact: true }).inputValue()).toBe('8');
 
       const trade = await lab.figure('tradeoff').done();
+      await trade.at.getByRole('img', { name: 'the true frame 7' }).waitFor();
       const live = await lab.liveBytes();
       const at = async (share: number) => {
         const before = await trade.number('Warping error');

@@ -20,7 +20,7 @@ export default function Lost() {
         To train and to judge, one takes a good picture and makes it small oneself. This step is called the{' '}
         <b>degradation</b>, and there are several: MATLAB's bicubic <code>imresize</code>, which filters before it drops
         pixels; a Gaussian blur before that; a Gaussian blur and then one pixel of each square. Choose one, and look at
-        the edges of the enlarged picture. A network trained for one of them is a worse judge of the others.
+        the edges of the enlarged picture. A network trained for one of them does worse on the others.
       </p>
       <Degradations />
       <h3>What is too fine does not vanish by itself</h3>
@@ -53,8 +53,8 @@ export default function Lost() {
       <p>
         Both numbers depend on choices that tables rarely print: luminance or RGB, how many pixels are left out at the
         border, whether the result and the small picture are rounded to 8 bits, which window SSIM uses. Papers differ in
-        all of them. Change them, and watch one and the same result change its score: the difference is often as large
-        as that between two networks. This is why every number of this project names its <b>protocol</b>.
+        all of them. Change them, and watch the score of one and the same enlargement change: the difference is often as
+        large as that between two networks. This is why every number of this project names its <b>protocol</b>.
       </p>
       <Protocols />
       <p>

@@ -37,8 +37,9 @@ export default function Motion() {
       </p>
       <EstimateFigure />
       <p>
-        Raise the distance between the frames and watch all three numbers fall. What is covered grows with it. Networks
-        for video must know when not to trust a warped neighbour.
+        Raise the distance between the frames and watch the first two numbers fall. The third falls less, and not at
+        every step: where both frames show a pixel, the flow is still nearly as good. What is covered grows with the
+        distance. Networks for video must know when not to trust a warped neighbour.
       </p>
       <h3>Sharp frames that flicker</h3>
       <p>

@@ -70,7 +70,7 @@ export function Protocols() {
   );
   const spread = usual && Math.max(...usual.map(({ psnr }) => psnr)) - Math.min(...usual.map(({ psnr }) => psnr));
   return (
-    <Figure id="protocols" title="One result, and the scores it could be given" outcome={outcome}>
+    <Figure id="protocols" title="One enlargement, and the scores it could be given" outcome={outcome}>
       <Choice label="Channel" value={protocol.channel} of={channels} onChange={(channel) => change({ channel })} />
       <Slider
         label="Border left out"
@@ -103,7 +103,7 @@ export function Protocols() {
         <Value name="SSIM">{score?.ssim.toFixed(4) ?? '…'}</Value>
       </Values>
       <table>
-        <caption>The same result under protocols that papers used</caption>
+        <caption>One picture, made small and enlarged again, under protocols that papers used</caption>
         <thead>
           <tr>
             <th scope="col">Protocol</th>

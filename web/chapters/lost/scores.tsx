@@ -9,10 +9,10 @@ import { Figure, Slider, Value, Values } from '../../lab/ui.tsx';
 import { shrink, ssimOf, useSquare } from './pictures.ts';
 
 const names = { lost: 'detail lost', noisy: 'noise', brighter: 'brighter' } as const;
-type Error = keyof typeof names;
+type Kind = keyof typeof names;
 
 /** Three pictures with the same mean squared error: what bicubic loses, or a share of it; noise; all pixels brighter. */
-export function equalErrors(y: Planes, share: number): Record<Error, Planes> {
+export function equalErrors(y: Planes, share: number): Record<Kind, Planes> {
   const low = shrink(y, 'bicubic', 4);
   const up = bicubicUpscale(low.data, low.width, low.height, 4);
   const missing = up.data.map((value, i) => value - y.data[i]);
@@ -38,7 +38,7 @@ export function Scores() {
     if (!square) return undefined;
     const y = lumaOf(square);
     const pictures = equalErrors(y, share);
-    const rows = (Object.keys(names) as Error[]).map((name) => {
+    const rows = (Object.keys(names) as Kind[]).map((name) => {
       const picture = pictures[name];
       return { name, picture, psnr: psnr(y.data, picture.data), ssim: ssimOf(y, picture) };
     });
@@ -57,7 +57,7 @@ export function Scores() {
         onChange={setShare}
       />
       <div class="pictures scores">
-        {(Object.keys(names) as Error[]).map((name) => {
+        {(Object.keys(names) as Kind[]).map((name) => {
           const row = now?.rows.find((one) => one.name === name);
           return (
             <div key={name}>
@@ -70,6 +70,7 @@ export function Scores() {
           );
         })}
       </div>
+      <p>Protocol: luminance, no border left out, nothing rounded; SSIM with the Gaussian window.</p>
     </Figure>
   );
 }

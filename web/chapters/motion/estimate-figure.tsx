@@ -21,14 +21,17 @@ export function EstimateFigure() {
   const [apart, setApart] = useState(2);
   const [covered, setCovered] = useState(true);
   const now = clip.value;
+  const frames = now?.frames.length ?? 2;
+  const far = Math.min(apart, frames - 1);
+  const from = Math.min(first, frames - far);
   const pairs = useMemo(() => {
     if (!now) return undefined;
-    const [one, two] = [first - 1, first - 1 + apart].map((t) => now.frames[Math.min(t, now.frames.length - 1)]);
+    const [one, two] = [from - 1, from - 1 + far].map((t) => now.frames[t]);
     return [
       [one, two],
       [two, one],
     ] satisfies Pair[];
-  }, [now, first, apart]);
+  }, [now, from, far]);
   const flows = useFlows(pairs);
   const known = flows.kind === 'done' ? flows.value : undefined;
   const warping = useLab(
@@ -61,16 +64,15 @@ export function EstimateFigure() {
     const n = mask.length;
     return { ...moved, data: moved.data.map((v, i) => (mask[i % n] ? v : ORANGE[Math.floor(i / n)])) };
   }, [result, covered]);
-  const frames = now?.frames.length ?? 2;
   const decibels = (key: 'still' | 'moved' | 'seen') => (result ? `${result.scores[key].toFixed(2)} dB` : '…');
   return (
     <Figure id="estimate" title="Motion found between two frames of the clip" recorded="motion.png" outcome={outcome}>
-      <Slider label="Frame" value={first} min={1} max={frames - 1} onChange={setFirst} />
-      <Slider label="Frames apart" value={apart} min={1} max={Math.min(4, frames - 1)} onChange={setApart} />
+      <Slider label="Frame" value={from} min={1} max={frames - far} onChange={setFirst} />
+      <Slider label="Frames apart" value={far} min={1} max={Math.min(4, frames - 1)} onChange={setApart} />
       <div class="pictures">
-        <Picture of={result?.one} caption={`frame ${first}`} />
+        <Picture of={result?.one} caption={`frame ${from}`} />
         <Picture of={result?.flow} caption={`flow, at most ${result?.most.toFixed(1) ?? '…'} px`} />
-        <Picture of={moved} caption="the other frame, moved here by the flow" />
+        <Picture of={moved} caption={`frame ${from + far}, moved here by the flow`} />
         <Picture of={result?.gap} caption="difference, four times: grey is 0" />
       </div>
       <Switch label="Show what is covered, in orange" on={covered} onChange={setCovered} />
@@ -80,6 +82,7 @@ export function EstimateFigure() {
         <Value name="PSNR, without what is covered">{decibels('seen')}</Value>
         <Value name="Covered or outside">{result ? `${(100 * result.scores.covered).toFixed(2)} %` : '…'}</Value>
       </Values>
+      <p>Protocol: RGB, no border left out, nothing rounded.</p>
     </Figure>
   );
 }

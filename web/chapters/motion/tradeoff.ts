@@ -9,6 +9,14 @@ import { visible, warpAll } from './warps.ts';
 export const AVERAGES = { still: 'in place', moved: 'along the motion' } as const;
 export type Average = keyof typeof AVERAGES;
 
+const FRAMES = 6;
+
+/** Which frames of a clip are taken: every other one where there are enough, as they hold more motion. */
+export const timesOf = (frames: number): number[] => {
+  const step = frames < 2 * FRAMES ? 1 : 2;
+  return Array.from({ length: Math.min(frames, FRAMES) }, (_, i) => step * i);
+};
+
 /** Flow from each frame to the next, then from each to the one before, in this order. */
 export const pairsOf = (frames: readonly Planes[]): Pair[] => [
   ...frames.slice(1).map((next, t): Pair => [frames[t], next]),

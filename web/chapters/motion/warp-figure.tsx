@@ -9,7 +9,7 @@ import { downhill, flowColours, flowOf, longest, type Move, STILL, signed, wheel
 import { type Padding, warpTowards } from './warps.ts';
 
 const EDGE = 64;
-/** Frames from the warped picture to the one it should become. */
+/** Frames from the warped picture to the one it should become, where the clip has as many. */
 const APART = 4;
 
 const legend = wheel(48);
@@ -23,9 +23,9 @@ export function WarpFigure() {
     if (!now) return undefined;
     const at = (n: number) => Math.max(Math.floor((n - EDGE) / 2), 0);
     const [w, h] = [Math.min(EDGE, now.width), Math.min(EDGE, now.height)];
-    const square = (t: number) =>
-      cut(now.frames[Math.min(t, now.frames.length - 1)], at(now.width), at(now.height), w, h);
-    return { image: square(0), target: square(APART) };
+    const square = (t: number) => cut(now.frames[t], at(now.width), at(now.height), w, h);
+    const last = Math.min(APART, now.frames.length - 1);
+    return { image: square(0), target: square(last), number: last + 1 };
   }, [now]);
   const outcome = useLab(
     async ({ engine }) => {
@@ -55,7 +55,7 @@ export function WarpFigure() {
         <Drag move={move} handle={handle} width={pair?.image.width ?? 1} onMove={setMove}>
           <Picture of={result?.warped.picture} caption="frame 1, warped: drag it" />
         </Drag>
-        <Picture of={pair?.target} caption={`frame ${APART + 1}, the target`} />
+        <Picture of={pair?.target} caption={`frame ${pair?.number ?? '…'}, the target`} />
         <Picture of={pictures?.flow} caption={`the flow, at most ${pixels(result ? longest(result.flow) : 0)} long`} />
         <Picture of={pictures?.toImage} caption="gradient to frame 1: grey is 0" />
         <Picture of={pictures?.pull} caption="where the loss pulls the flow" />
