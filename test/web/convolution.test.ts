@@ -75,7 +75,7 @@ describe.skipIf(noChromium)('the chapter on convolution', () => {
     const cube = plain([3, 3, 3], Array(27).fill(1 / 27));
     const change = plain([3, 1, 1], [-0.5, 0, 0.5]);
     for (const frame of [0, 2]) {
-      await figure.slide('Frame', frame);
+      await figure.slide('Frame', frame + 1);
       const at = (frame * EDGE + 3) * EDGE + 5;
       for (const [choice, y] of [
         ['3x3x3, mean', cube],

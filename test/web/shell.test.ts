@@ -55,6 +55,28 @@ describe.skipIf(noChromium)(
       await page.close();
     });
 
+    test('the styles of one chapter leave the others as they are', async () => {
+      const { page } = await openChapter('convolution');
+      const boxes = async () => {
+        const grids = page.locator('#window .grid');
+        await expect.poll(() => grids.count()).toBe(3);
+        return Promise.all([0, 1, 2].map(async (n) => (await grids.nth(n).boundingBox())!));
+      };
+      const before = await boxes();
+      for (const id of ['motion', 'convolution']) {
+        const { title } = chapters.find((chapter) => chapter.id === id)!;
+        await page.getByRole('navigation').getByRole('link', { name: title }).click();
+        await page.locator(`article[data-chapter="${id}"] .figure`).first().waitFor();
+      }
+      const after = await boxes();
+      const sizes = (all: typeof after) => all.map(({ width, height }) => [width, height].map(Math.round));
+      expect(sizes(after)).toEqual(sizes(before));
+      const [x, w, y] = after;
+      expect(x.x + x.width).toBeLessThanOrEqual(w.x); // side by side
+      expect(w.x + w.width).toBeLessThanOrEqual(y.x);
+      await page.close();
+    });
+
     test('without WebGPU says what to do, and its text and recorded pictures stay', async () => {
       const { page } = await openChapter(first.id, { webgpu: false });
       expect(await page.getByRole('alert').textContent()).toMatch(/WebGPU.*Chrome and Edge/);

@@ -36,13 +36,13 @@ export default function Convolution() {
         Almost everything that the networks of this field compute is convolution: each output pixel is a weighted sum of
         a small window of input pixels, and the weights are the same everywhere. In one dimension
       </p>
-      <p class="block">{tex`y_p = \sum_k w_k \, x_{p s - a + k d}`}</p>
+      <p class="block">{tex`y_p = \sum_{j=0}^{k-1} w_j \, x_{p s - a + j d}`}</p>
       <p>
-        with <b>stride</b> {tex`s`}, <b>padding</b> {tex`a`} and <b>dilation</b> {tex`d`}. The stride is how far the
-        window moves from one output to the next; the padding is how many zeros stand around the input; the dilation is
-        how far the taps of the filter lie apart. (Signal processing flips the filter first and calls this one
-        correlation. Deep learning does not flip, and calls it convolution all the same.) These are nine by nine pixels
-        of the clip. Move the window, then change the three numbers, and watch which pixels it reads and how many
+        with {tex`k`} taps, <b>stride</b> {tex`s`}, <b>padding</b> {tex`a`} and <b>dilation</b> {tex`d`}. The stride is
+        how far the window moves from one output to the next; the padding is how many zeros stand around the input; the
+        dilation is how far the taps of the filter lie apart. (Signal processing flips the filter first and calls this
+        one correlation. Deep learning does not flip, and calls it convolution all the same.) These are nine by nine
+        pixels of the clip. Move the window, then change the three numbers, and watch which pixels it reads and how many
         outputs there are: {tex`\lfloor (n + 2a - d(k-1) - 1)/s \rfloor + 1`}.
       </p>
       <WindowFigure {...shared} />
@@ -57,11 +57,11 @@ export default function Convolution() {
       <h3>Back to the input</h3>
       <p>
         To learn, a network needs to know how its loss {tex`L`} changes with every number in it. An output {tex`y_p`}{' '}
-        read the pixel {tex`x_q`} with the weight {tex`w_k`}, so it returns {tex`w_k`} times its own gradient. With a
+        read the pixel {tex`x_q`} with the weight {tex`w_j`}, so it returns {tex`w_j`} times its own gradient. With a
         loss of one output alone, the filter itself appears in {tex`\partial L / \partial x`}, where the window was. Now
         stand at an input pixel and collect from all outputs that read it: the one to the right read it with its left
         tap, the one above with its lower tap.{' '}
-        {tex`\partial L/\partial x_q = \sum_k w_k \, \partial L/\partial y_{q + a - k}`} at stride 1: a convolution
+        {tex`\partial L/\partial x_q = \sum_j w_j \, \partial L/\partial y_{q + a - j d}`} at stride 1: a convolution
         again, of the output's gradient, with the filter <b>flipped</b>. At stride 2 the outputs lie two pixels apart,
         and neighbouring pixels are reached by different taps.
       </p>
@@ -69,7 +69,7 @@ export default function Convolution() {
       <h3>Back to the filter</h3>
       <p>
         A weight is used at every position, so its gradient is a sum over all of them:{' '}
-        {tex`\partial L/\partial w_k = \sum_p \partial L/\partial y_p \, x_{p s - a + k d}`}. That is the input,{' '}
+        {tex`\partial L/\partial w_j = \sum_p \partial L/\partial y_p \, x_{p s - a + j d}`}. That is the input,{' '}
         <b>correlated</b> with the gradient of the output, as if this were a large filter. Choose a loss of all outputs,
         above or here below: with the sum, the nine numbers are sums of the input, almost alike. Choose the tap.
       </p>

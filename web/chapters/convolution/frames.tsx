@@ -56,7 +56,7 @@ export function FramesFigure({ patch }: { patch: Float32Array | undefined }) {
   return (
     <Figure id="frames" title="A window over frames" recorded="convolution-frames.png" outcome={outcome}>
       <Choice label="Filter" value={name} of={names} onChange={setName} />
-      <Slider label="Frame" value={frame} min={0} max={FRAMES - 1} onChange={(t) => setPlace([t, row, column])} />
+      <Slider label="Frame" value={frame + 1} min={1} max={FRAMES} onChange={(t) => setPlace([t - 1, row, column])} />
       <Slider label="Row" value={row} min={0} max={EDGE - 1} onChange={(r) => setPlace([frame, r, column])} />
       <Slider label="Column" value={column} min={0} max={EDGE - 1} onChange={(c) => setPlace([frame, row, c])} />
       <div class="pictures frames">
@@ -67,7 +67,7 @@ export function FramesFigure({ patch }: { patch: Float32Array | undefined }) {
             edge={EDGE}
             look="grey"
             window={windows[t]}
-            caption={`x, frame ${t}`}
+            caption={`x, frame ${t + 1}`}
           />
         ))}
       </div>
@@ -80,7 +80,7 @@ export function FramesFigure({ patch }: { patch: Float32Array | undefined }) {
             look="signed"
             chosen={t === frame ? [row, column] : undefined}
             onPoint={(r, c) => setPlace([t, r, c])}
-            caption={`y, frame ${t}`}
+            caption={`y, frame ${t + 1}`}
           />
         ))}
       </div>

@@ -20,9 +20,9 @@ const CELL = 20;
 
 /** A small square of numbers, each a cell of its own. */
 export function Grid(props: GridProps): JSX.Element {
-  const { values = [], edge, caption, look, padding = 0, numbers, window = [], chosen, onPoint } = props;
+  const { values, edge, caption, look, padding = 0, numbers, window = [], chosen, onPoint } = props;
   const side = edge + 2 * padding;
-  const largest = Math.max(...Array.from(values, Math.abs), 1e-9);
+  const largest = Math.max(...Array.from(values ?? [], Math.abs), 1e-9);
   const point = (event: PointerEvent) => {
     if (!onPoint || (event.type === 'pointermove' && event.buttons === 0)) return;
     const { left, top, width } = (event.currentTarget as Element).getBoundingClientRect();
@@ -50,11 +50,11 @@ export function Grid(props: GridProps): JSX.Element {
         {Array.from({ length: side * side }, (_, i) => {
           const [row, column] = [Math.floor(i / side) - padding, (i % side) - padding];
           const inside = row >= 0 && row < edge && column >= 0 && column < edge;
-          const value = inside ? (values[row * edge + column] ?? 0) : 0;
+          const value = inside ? values?.[row * edge + column] : undefined;
           return (
             <g key={i}>
               <rect {...box([row, column])} {...(inside ? paintOf(look, value, largest) : { class: 'outside' })} />
-              {numbers && inside && (
+              {numbers && value !== undefined && (
                 <text x={(column + padding + 0.5) * CELL} y={(row + padding + 0.5) * CELL}>
                   {short(value)}
                 </text>
@@ -72,7 +72,9 @@ export function Grid(props: GridProps): JSX.Element {
   );
 }
 
-function paintOf(look: GridProps['look'], value: number, largest: number) {
+/** Clear until there is a value. */
+function paintOf(look: GridProps['look'], value: number | undefined, largest: number) {
+  if (value === undefined) return { fill: 'none' };
   if (look === 'grey')
     return {
       fill: `rgb(${Array(3)
