@@ -15,12 +15,15 @@ const WINDOW: Window = { kernel: [1, 3, 3], stride: [1, 1, 1], padding: [0, 1, 1
 const RUNS = 5;
 /** In one run, so that waiting for the device weighs little. */
 const REPEATS = 8;
+/** A slow GPU does fewer runs than RUNS: longer ones vary less. */
+const LONG_MS = 100;
 
 /**
  * Times the fast variants of the convolution family against each other on this device, and says in which order to prefer
- * them. A few milliseconds on a GPU. A variant stands in the order only where it gives the results of the plain one, within
- * what the precision asked for allows. An adapter that declares itself a fallback computes on the processor, for which the
- * order is built in: compiling the others there takes longer than all that they could save.
+ * them. About LONG_MS for each of them on a slow GPU, and far less on a fast one. A variant stands in the order only where it
+ * gives the results of the plain one, within what the precision asked for allows. An adapter that declares itself a fallback
+ * computes on the processor, for which the order is built in: compiling the others there takes longer than all that they
+ * could save.
  */
 export async function tune(engine: Engine): Promise<Choices> {
   if (engine.caps.fallback) return {};
@@ -77,6 +80,7 @@ export async function fastest(
 
 /** What a variant computes, or nothing where this device refuses its kernels. */
 async function result(engine: Engine, work: () => Tensor): Promise<Float32Array | undefined> {
+  await engine.compile(work); // a page goes on drawing meanwhile
   using _scope = engine.scope();
   return work()
     .read()
@@ -96,7 +100,8 @@ function agrees(got: Float32Array, want: Float32Array): boolean {
 /** Milliseconds for `work`: the best of some runs. */
 async function time(engine: Engine, work: () => Tensor): Promise<number> {
   let best = Number.POSITIVE_INFINITY;
-  for (let run = 0; run < RUNS; run++) {
+  const began = performance.now();
+  for (let run = 0; run < RUNS && performance.now() - began < LONG_MS; run++) {
     const start = performance.now();
     for (let repeat = 0; repeat < REPEATS; repeat++) {
       using _scope = engine.scope();

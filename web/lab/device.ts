@@ -1,7 +1,8 @@
 import { signal } from '@preact/signals';
 import { Engine } from '../../engine/engine.ts';
 import { DeviceLostError, UsageError } from '../../engine/errors.ts';
-import { readKnobs } from '../../engine/knobs.ts';
+import { type Choices, readKnobs } from '../../engine/knobs.ts';
+import { tune } from '../../engine/tuner.ts';
 
 /** The reader's GPU, or what stands for it. */
 export interface Lab {
@@ -40,10 +41,21 @@ export async function openLab(): Promise<void> {
     const { description, vendor, architecture, isFallbackAdapter } = adapter.info;
     const software = isFallbackAdapter || /swiftshader|llvmpipe|lavapipe/i.test(`${architecture} ${description}`);
     labState.value = { kind: 'ready', lab: { engine, name: description || `${vendor} ${architecture}`, software } };
+    // Where it fails, the order that is built in stays.
+    if (!software) inTurn(new AbortController().signal, preferKernels).catch(() => {});
   } catch (error) {
     const { message } = error as Error;
     labState.value = { kind: 'none', why: error instanceof UsageError ? message : `${message}. ${ADVICE}` };
   }
+}
+
+/** What the tuner measured; a device in a lost one's place is the same again. */
+let measured: Choices | undefined;
+
+/** Orders the engine's kernels by their speed on this device, before any figure has its turn. */
+async function preferKernels({ engine }: Lab): Promise<void> {
+  measured ??= await tune(engine);
+  engine.choices = measured;
 }
 
 /** More losses within a minute than this are no accident: what asks too much of the device would do so for ever. */
