@@ -80,7 +80,7 @@ function Training({ clip }: { readonly clip: LabClip }) {
         <Curves shown={shown} />
         <Values>
           <Value name="Step">{iteration}</Value>
-          <Value name="Loss of the last step">{number(lastLoss, 5)}</Value>
+          <Value name="Loss of the last step">{lastLoss > 1000 ? lastLoss.toPrecision(2) : number(lastLoss, 5)}</Value>
           <Value name="PSNR, frames held out">{number(psnr, 2, ' dB')}</Value>
           <Value name="PSNR of bicubic">{number(bicubic, 2, ' dB')}</Value>
           <Value name="A step takes">{number(stepMs || undefined, 1, ' ms')}</Value>

@@ -59,7 +59,7 @@ export function Plot({ x, lines, xLabel, yLabel, height = 220, logY = false }: P
         scales: { x: { time: false, range }, y: logY ? { distr: 3 } : {} },
         axes: [
           { ...axis, ...text, label: xLabel, size: 24 },
-          { ...axis, ...text, label: yLabel, size: 46 },
+          { ...axis, ...text, label: yLabel, size: 46, ...(logY && { values: (_, all) => all.map(shown) }) },
         ],
         legend: { markers: { width: 0, fill: (_, i) => strokes[i - 1] } },
         series: [

@@ -1,28 +1,36 @@
 import { useMemo } from 'preact/hooks';
 import { Plot } from '../../lab/plot.tsx';
-import type { Point, Shown } from './session.ts';
+import { APART_DB, type Point, type Shown } from './session.ts';
 
 /** Losses of which the largest is so many times the smallest, as after another loss was chosen, are drawn on a logarithmic axis. */
 const WIDE = 10;
+/** And so far up: what has come apart would press all else flat. */
+const TALL = 100;
+
+const BEFORE = 'before going back';
 
 /** Loss and PSNR over steps. */
 export function Curves({ shown: { losses, undone, scores, bicubic } }: { readonly shown: Shown }) {
   const loss = useMemo(() => {
-    const x = xs(losses, undone);
-    const lines = [{ label: 'loss, mean of 10 steps', y: over(x, losses) }];
-    if (undone.length > 0) lines.push({ label: 'before going back', y: over(x, undone) });
-    const sizes = [...losses, ...undone].map(({ value }) => value);
-    return { x, lines, logY: Math.max(...sizes) > WIDE * Math.min(...sizes) };
+    const x = xs(losses, undone.losses);
+    const sizes = [...losses, ...undone.losses].map(({ value }) => value);
+    const least = Math.min(...sizes);
+    const within = (points: readonly Point[]) => over(x, points).map((loss) => loss && Math.min(loss, TALL * least));
+    const lines = [{ label: 'loss, mean of 10 steps', y: within(losses) }];
+    if (undone.losses.length > 0) lines.push({ label: BEFORE, y: within(undone.losses) });
+    return { x, lines, logY: Math.max(...sizes) > WIDE * least };
   }, [losses, undone]);
   const psnr = useMemo(() => {
-    const x = xs(scores);
+    const before = undone.scores.filter(({ value }) => value > bicubic - APART_DB);
+    const x = xs(scores, before);
     const flat = x.map(() => bicubic);
     const lines = [
       { label: 'PSNR', y: over(x, scores) },
       { label: 'bicubic', y: flat },
     ];
+    if (before.length > 0) lines.push({ label: BEFORE, y: over(x, before) });
     return { x, lines };
-  }, [scores, bicubic]);
+  }, [scores, undone, bicubic]);
   return (
     <>
       <Plot {...loss} xLabel="step" yLabel="loss" height={200} />

@@ -41,7 +41,7 @@ const TURN_MS = 60;
 /** So many first steps are shorter, the first one the most: the largest rate that goes well is then three times as large. */
 export const WARMUP = 100;
 /** Once the score is so far below bicubic, the weights have come apart. */
-const APART_DB = 3;
+export const APART_DB = 3;
 
 /** What the recipe's network takes and makes. */
 const LUMINANCE = { config: { channels: 1, scale: 4 } };
@@ -66,12 +66,14 @@ export interface Shown {
   readonly losses: readonly Point[];
   readonly scores: readonly Point[];
   /** What was before the last rewind, from there on. */
-  readonly undone: readonly Point[];
+  readonly undone: { readonly losses: readonly Point[]; readonly scores: readonly Point[] };
   readonly bicubic: number;
   /** Steps to which it can go back. */
   readonly kept: readonly number[];
   readonly sample: Sample | undefined;
 }
+
+const NONE = { losses: [], scores: [] };
 
 /** The recipe fstrn-small, its network narrower. After the warm-up its rate stays as it is. */
 export const recipeFor = ({ loss, block, lr }: Settings, { crop, batch }: Amount): Recipe => ({
@@ -111,7 +113,7 @@ export class Session {
       stepMs: 0,
       amount: { crop: CROP, batch: 1 },
     },
-    ...{ losses: [], scores: [], undone: [], bicubic: Number.NaN, kept: [], sample: undefined },
+    ...{ losses: [], scores: [], undone: NONE, bicubic: Number.NaN, kept: [], sample: undefined },
   });
   #settings: Settings;
   #trainer: Trainer | undefined;
@@ -196,7 +198,7 @@ export class Session {
     await this.#turn(async (lab) => {
       this.#drop();
       this.#kept = [];
-      this.#show({ why: '', iteration: 0, losses: [], scores: [], undone: [], kept: [], status: 'preparing' });
+      this.#show({ why: '', iteration: 0, losses: [], scores: [], undone: NONE, kept: [], status: 'preparing' });
       await this.#ready(lab);
     });
   }
@@ -362,10 +364,11 @@ export class Session {
     this.#kept = this.#kept.filter(({ progress }) => progress.iteration <= iteration);
     const { losses, scores, undone } = this.shown.peek();
     const until = (points: readonly Point[]) => points.filter((point) => point.iteration <= iteration);
-    const later = losses.filter((point) => point.iteration > iteration);
+    const after = (points: readonly Point[]) => points.filter((point) => point.iteration > iteration);
+    const later = { losses: after(losses), scores: after(scores) };
     this.#show({
       ...{ iteration, losses: until(losses), scores: until(scores), lastLoss: Number.NaN },
-      undone: later.length > 0 ? later : undone,
+      undone: later.losses.length > 0 ? later : undone,
     });
     await this.#judge(trainer);
   }
