@@ -155,7 +155,7 @@ describe.skipIf(noChromium)(
       expect(await figure.at.locator('.hints li').allTextContents()).toEqual([prelu.hints[0]]);
       await figure.at.getByRole('button', { name: 'Start over' }).click();
       const editor = figure.at.getByRole('textbox').first();
-      expect(await editor.textContent()).toContain('Given dy, write');
+      await expect.poll(() => editor.textContent()).toContain('Given dy, write');
       await editor.focus();
       await page.keyboard.press('ControlOrMeta+End');
       await page.keyboard.type('// faster than the page draws');

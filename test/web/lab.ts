@@ -189,7 +189,7 @@ export class Lab {
     await this.page.evaluate(() => scrollTo(0, 0)); // what sticks goes back to its place
     await this.page.waitForTimeout(300); // plots take their new width
     const picture = of ? of.at.screenshot() : this.page.screenshot({ fullPage: true });
-    await save(await picture, `docs/learn/${name}.png`, 150_000);
+    await save(await picture, `docs/learn/${name}.png`, 200_000);
   }
 }
 
