@@ -30,7 +30,8 @@ darkness.addEventListener('change', () => {
   dark.value = darkness.matches;
 });
 
-const shown = (value: number | null | undefined): string => (value == null ? '' : String(+value.toPrecision(4)));
+const shown = (value: number | null | undefined, digits = 4): string =>
+  value == null ? '' : String(+value.toPrecision(digits));
 
 /** Lines over numbers, as wide as there is room. Screen readers get the last values. */
 export function Plot({ x, lines, xLabel, yLabel, height = 220, logY = false }: PlotProps): JSX.Element {
@@ -59,7 +60,7 @@ export function Plot({ x, lines, xLabel, yLabel, height = 220, logY = false }: P
         scales: { x: { time: false, range }, y: logY ? { distr: 3 } : {} },
         axes: [
           { ...axis, ...text, label: xLabel, size: 24 },
-          { ...axis, ...text, label: yLabel, size: 46, ...(logY && { values: (_, all) => all.map(shown) }) },
+          { ...axis, ...text, label: yLabel, size: 54, values: (_, all) => all.map((value) => shown(value, 6)) },
         ],
         legend: { markers: { width: 0, fill: (_, i) => strokes[i - 1] } },
         series: [
