@@ -6,7 +6,7 @@ import './style.css';
 import { type Chapter, chapters } from './chapters/index.ts';
 import { drawClip, showClip } from './lab/clip.ts';
 import { ClipChooser } from './lab/clip-chooser.tsx';
-import { labState, openLab } from './lab/device.ts';
+import { breathe, labState, openLab } from './lab/device.ts';
 
 const address = signal(location.hash.slice(1));
 addEventListener('hashchange', () => {
@@ -77,10 +77,12 @@ function Opened({ chapter }: { chapter: Chapter }): JSX.Element {
   const [Content, setContent] = useState<(() => JSX.Element) | undefined>();
   const [failure, setFailure] = useState('');
   useEffect(() => {
-    chapter.load().then(
-      (module) => setContent(() => module.default),
-      (error) => setFailure((error as Error).message),
-    );
+    const open = async () => {
+      const { default: content } = await chapter.load();
+      await breathe(); // its code has just been evaluated, in the same task
+      setContent(() => content);
+    };
+    open().catch((error) => setFailure((error as Error).message));
     document.title = `${chapter.title} · subpixel laboratory`;
   }, [chapter]);
   const next = chapters[chapters.indexOf(chapter) + 1];

@@ -140,6 +140,5 @@ describe.skipIf(noChromium)('the chapter on convolution', () => {
     });
     await input.at.page().locator('#input-gradient[data-state=waiting]').waitFor();
     expect(await input.number('from the tape')).toBe(value);
-    console.log('long tasks, ms:', (await lab.longTasks()).map(Math.round).join(' '));
   });
 });

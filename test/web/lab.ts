@@ -9,6 +9,7 @@ import { afterAll, afterEach, expect } from 'vitest';
 import { runFfmpeg } from '../../io/ffmpeg.ts';
 import { projectFolder } from '../../io/folders.ts';
 import { chromiumFlags, findChromium } from '../browser/chromium.ts';
+import { longestTasks, watchTasks } from './tasks.ts';
 
 const execute = promisify(execFile);
 
@@ -16,6 +17,8 @@ const execute = promisify(execFile);
 export const noChromium = !findChromium();
 /** A laboratory that computes in software beside other tests takes its time. */
 export const PATIENCE = 90_000;
+/** For so many milliseconds a page may neither listen nor be drawn. */
+const FREEZE_MS = 100;
 
 const cache = join(projectFolder, 'node_modules/.cache');
 const sources = ['web', 'engine', 'nets', 'shaders', 'train', 'vite.config.ts', 'package-lock.json'];
@@ -96,8 +99,14 @@ function browserOf(webgpu: boolean): Promise<Browser> {
   const started = browsers.get(webgpu);
   if (started) return started;
   const args = webgpu ? chromiumFlags : [...chromiumFlags.filter((flag) => !flag.includes('webgpu')), '--disable-gpu'];
-  const browser = chromium.launch({ executablePath: findChromium(), args });
+  const browser = launch(args);
   browsers.set(webgpu, browser);
+  return browser;
+}
+
+async function launch(args: string[]): Promise<Browser> {
+  const browser = await chromium.launch({ executablePath: findChromium(), args });
+  await watchTasks(browser);
   return browser;
 }
 
@@ -106,8 +115,16 @@ afterEach(() => {
 });
 afterAll(async () => {
   open.length = 0;
-  for (const browser of browsers.values()) await (await browser).close();
+  const longest = [];
+  for (const browser of browsers.values()) {
+    longest.push(await longestTasks(await browser, 'http://localhost/'));
+    await (await browser).close();
+  }
   browsers.clear();
+  for (const { page, drawing } of longest) {
+    console.log(`longest tasks: ${page.ms.toFixed(0)} ms of the page, ${drawing.ms.toFixed(0)} ms of what draws it`);
+    for (const { ms, parts } of [page, drawing]) expect(ms, parts).toBeLessThan(FREEZE_MS);
+  }
 });
 
 export interface LabOptions extends BrowserContextOptions {
@@ -117,7 +134,8 @@ export interface LabOptions extends BrowserContextOptions {
 
 /**
  * The laboratory at one of its chapters, in headless Chromium on SwiftShader. Errors and warnings of the page's console,
- * what it throws, and whatever it asks of other hosts fail the test that runs then. Close `page` to be done with it early.
+ * what it throws, and whatever it asks of other hosts fail the test that runs then; a task of the page that holds it for
+ * too long fails the file. Close `page` to be done with it early.
  */
 export async function openChapter(id: string, { webgpu = true, ...options }: LabOptions = {}): Promise<Lab> {
   const folder = await builtSite();
@@ -133,7 +151,10 @@ export async function openChapter(id: string, { webgpu = true, ...options }: Lab
       lab.troubles.push(`${message.text()} (${message.location().url})`);
     }
   });
-  page.on('requestfailed', (request) => lab.troubles.push(`${request.url()} failed`));
+  page.on('requestfailed', (request) => {
+    const left = request.failure()?.errorText === 'net::ERR_ABORTED'; // the page went elsewhere meanwhile
+    if (!left) lab.troubles.push(`${request.url()} failed`);
+  });
   // WebGPU exists only in secure contexts; localhost is one, and no server has to listen.
   await page.route(/^https?:/, (route) => {
     const { hostname, pathname } = new URL(route.request().url());
@@ -143,14 +164,6 @@ export async function openChapter(id: string, { webgpu = true, ...options }: Lab
     const body = readFileSync(file);
     if (/\.(js|css|html)$/.test(file)) lab.codeBytes += body.length;
     return route.fulfill({ contentType: types[extname(file)], body });
-  });
-  await page.addInitScript(() => {
-    const tasks: number[] = [];
-    new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration))).observe({
-      type: 'longtask',
-      buffered: true,
-    });
-    Object.assign(window, { longTasks: tasks });
   });
   await page.goto(`http://localhost/#${id}`);
   await page.locator(`article[data-chapter="${id}"]`).waitFor();
@@ -168,11 +181,6 @@ export class Lab {
     return new LabFigure(this.page.locator(`#${id}.figure`));
   }
 
-  /** Milliseconds for which the page did not answer, each above 50. */
-  longTasks(): Promise<number[]> {
-    return this.page.evaluate(() => (window as unknown as { longTasks: number[] }).longTasks);
-  }
-
   /** Bytes that live tensors hold on the device, once what is asked for is done. */
   liveBytes(): Promise<number> {
     return this.page.evaluate(() => {
@@ -182,13 +190,16 @@ export class Lab {
     });
   }
 
-  /** With SCREENSHOTS=1, docs/learn/<name>.png: the whole page 900 pixels wide, or one figure of it. */
-  async screenshot(name: string, of?: LabFigure): Promise<void> {
+  /** With SCREENSHOTS=1, docs/learn/<name>.png: the whole page 900 pixels wide, one figure of it, or all down to its end. */
+  async screenshot(name: string, of?: LabFigure, part: 'alone' | 'down to' = 'alone'): Promise<void> {
     if (!process.env.SCREENSHOTS) return;
     await this.page.setViewportSize({ width: 900, height: 900 });
     await this.page.evaluate(() => scrollTo(0, 0)); // what sticks goes back to its place
     await this.page.waitForTimeout(300); // plots take their new width
-    const picture = of ? of.at.screenshot() : this.page.screenshot({ fullPage: true });
+    const { y = 0, height = 0 } = (await of?.at.boundingBox()) ?? {};
+    const clip = part === 'down to' ? { x: 0, y: 0, width: 900, height: y + height + 20 } : undefined;
+    const alone = of && part === 'alone';
+    const picture = alone ? of.at.screenshot() : this.page.screenshot({ fullPage: true, clip });
     await save(await picture, `docs/learn/${name}.png`, 200_000);
   }
 }

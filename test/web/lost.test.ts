@@ -145,8 +145,4 @@ describe.skipIf(noChromium)('the chapter on what is lost', () => {
     expect(Number.parseFloat(rows[0].slice('duf'.length))).toBeCloseTo(score.psnr, 1);
     expect(await figure.number('between the lowest and the highest')).toBeGreaterThan(0.3);
   });
-
-  test('never holds the page for long', async () => {
-    console.log('long tasks, ms:', (await lab.longTasks()).map(Math.round).join(' '));
-  });
 });

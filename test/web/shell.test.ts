@@ -26,7 +26,7 @@ describe.skipIf(noChromium)(
       await page.locator('.figure[data-state=done] canvas').first().waitFor();
       const usable = await page.evaluate(() => performance.now() / 1000);
       console.log(`usable ${usable.toFixed(2)} s after its address was asked for`);
-      expect(usable).toBeLessThan(10); // 3 s on a machine that does nothing else
+      expect(usable).toBeLessThan(5); // 3 s on a machine that does nothing else
       await page.close();
     });
 
@@ -151,7 +151,7 @@ describe.skipIf(noChromium)(
       const widths = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
       expect(widths[0]).toBeLessThanOrEqual(widths[1]);
       console.log(`${id}: ${(lab.codeBytes / 1e3).toFixed(0)} kB of code, uncompressed`);
-      expect(lab.codeBytes).toBeLessThan(1e6);
+      expect(lab.codeBytes).toBeLessThan(0.6e6);
       await page.close();
     });
 
@@ -187,10 +187,10 @@ describe.skipIf(noChromium)(
       await page.close();
     });
 
-    test('its code is below 1 MB', async () => {
+    test('its code is below 1 MB, as a server sends it less than half of that', async () => {
       const { bytes, compressed } = await codeOfSite();
       console.log(`${(compressed / 1e6).toFixed(2)} MB of code compressed, ${(bytes / 1e6).toFixed(2)} MB not`);
-      expect(compressed).toBeLessThan(1e6);
+      expect(compressed).toBeLessThan(0.45e6);
     });
   },
   PATIENCE,

@@ -76,13 +76,22 @@ export function cut({ width, height, data }: Planes, x0: number, y0: number, w: 
 }
 
 /** Of the squares that begin at multiples of `step`, the one whose neighbours in a row differ most. */
-export function detailedSpot(frame: Planes, edge: number, step = 12): { x: number; y: number } {
+export function detailedSpot({ width, height, data }: Planes, edge: number, step = 12): { x: number; y: number } {
+  // Differences summed over all that lies above and to the left: those within a square are four of these sums.
+  const row = width + 1;
+  const sums = new Float64Array(row * (height + 1));
+  for (let y = 0; y < height; y++) {
+    let sum = 0;
+    for (let x = 1; x < width; x++) {
+      sum += Math.abs(data[y * width + x] - data[y * width + x - 1]);
+      sums[(y + 1) * row + x + 1] = sums[y * row + x + 1] + sum;
+    }
+  }
   let [spot, most] = [{ x: 0, y: 0 }, -1];
-  for (let y = 0; y + edge <= frame.height; y += step)
-    for (let x = 0; x + edge <= frame.width; x += step) {
-      const { data } = cut(frame, x, y, edge, edge);
-      let detail = 0;
-      for (let i = 1; i < edge * edge; i++) detail += Math.abs(data[i] - data[i - 1]);
+  for (let y = 0; y + edge <= height; y += step)
+    for (let x = 0; x + edge <= width; x += step) {
+      const below = (at: number) => sums[(y + edge) * row + at] - sums[y * row + at];
+      const detail = below(x + edge) - below(x + 1);
       if (detail > most) [spot, most] = [{ x, y }, detail];
     }
   return spot;
