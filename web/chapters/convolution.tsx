@@ -1,7 +1,6 @@
 import { useState } from 'preact/hooks';
 import referenceUrl from '../../engine/reference/convolution.ts?url';
 import shaderUrl from '../../shaders/conv.direct.wgsl?url';
-import { Superseded } from '../lab/device.ts';
 import { useLab } from '../lab/hooks.ts';
 import { Source } from '../lab/source.tsx';
 import { tex } from '../lab/ui.tsx';
@@ -18,7 +17,7 @@ export default function Convolution() {
   const patch = usePatch();
   const outcome = useLab(
     async (lab) => {
-      if (!patch) throw new Superseded();
+      if (!patch) return undefined;
       return convolve(lab, patch.subarray(0, EDGE * EDGE), settings, loss, 2 ** exponent);
     },
     [patch, settings, loss, exponent],

@@ -14,8 +14,8 @@ import { useScene } from './fstrn/use-scene.ts';
 export default function FstrnTakenApart() {
   const [on, setOn] = useState<Switches>({ block: 'separable', localResidual: true, crossResidual: true });
   const run = useScene(
-    ({ engine }, scene): Promise<Run> =>
-      withNet(engine, on, async (net) => ({ scene, on, layers: await runLayers(engine, net, scene) })),
+    ({ engine }, scene, signal): Promise<Run> =>
+      withNet(engine, on, async (net) => ({ scene, on, layers: await runLayers(engine, net, scene, signal) })),
     [on],
   );
   const ready = lastOf(run) !== undefined;
@@ -25,8 +25,10 @@ export default function FstrnTakenApart() {
       <p>
         FSTRN (Li and others, CVPR 2019) looks at five small frames together and enlarges all five. It is a short
         program: one convolution makes features, residual blocks refine them, one convolution prepares the enlargement,
-        pixel shuffle makes the pixels, one more convolution draws the picture. Here is a small one, 16 channels and 3
-        blocks, trained by this project on twelve drawn clips. The clip that comes with this page was not among them.
+        pixel shuffle makes the pixels, one more convolution draws the picture. (The authors' code enlarges by a
+        transposed convolution of kernel 3 and stride 4, whose holes chapter 4 showed, and lets CRL carry a bilinear
+        picture: there this project differs.) Here is a small one, 16 channels and 3 blocks, trained by this project on
+        twelve drawn clips. The clip that comes with this page was not among them.
       </p>
       <p>
         Two paths go around the work. <b>LRL</b> adds the first features to the last ones. <b>CRL</b> adds the input,

@@ -22,7 +22,7 @@ export default function TrainItHere() {
         gradient of the loss to every weight, and let Adam move each weight a little against it. Here is an FSTRN so
         tiny that this page trains it while you watch, with the project's own trainer.
       </p>
-      {now ? <Training key={now.name} clip={now} /> : <p>The clip is on its way.</p>}
+      {now ? <Training clip={now} /> : <p>The clip is on its way.</p>}
       <p>
         Watch the PSNR leave bicubic's line. The input, enlarged by bicubic interpolation, reaches the output by the
         path CRL, and one layer of the others, the one that enlarges, starts from zeros, not from random numbers: so
@@ -57,7 +57,7 @@ export default function TrainItHere() {
 
 function Training({ clip }: { readonly clip: LabClip }) {
   const [settings, setSettings] = useState(FIRST);
-  const session = useMemo(() => new Session(clip, FIRST), [clip]);
+  const session = useMemo(() => new Session(clip, settings), [clip]);
   const state = labState.value;
   useEffect(() => () => session.close(), [session]);
   useEffect(() => {

@@ -9,9 +9,12 @@ export type Outcome<T> =
 
 /**
  * The result of work on the reader's device, done again whenever `inputs` change or the device is a new one. While it is
- * under way the last result stays.
+ * under way the last result stays. Where it has nothing to work on yet it gives undefined, and the outcome waits.
  */
-export function useLab<T>(work: (lab: Lab, signal: AbortSignal) => Promise<T>, inputs: readonly unknown[]): Outcome<T> {
+export function useLab<T>(
+  work: (lab: Lab, signal: AbortSignal) => Promise<T | undefined>,
+  inputs: readonly unknown[],
+): Outcome<T> {
   const state = labState.value;
   return useOutcome(state.kind === 'ready' ? (signal) => inTurn(signal, (lab) => work(lab, signal)) : undefined, [
     state,
@@ -20,8 +23,7 @@ export function useLab<T>(work: (lab: Lab, signal: AbortSignal) => Promise<T>, i
 }
 
 /**
- * The same for work that needs no device. It lets the page breathe first, and should do so between its own pieces. Where it
- * has nothing to work on yet it gives undefined, and the outcome waits.
+ * The same for work that needs no device. It lets the page breathe first, and should do so between its own pieces.
  */
 export function useHost<T>(
   work: (signal: AbortSignal) => T | undefined | Promise<T | undefined>,
@@ -30,14 +32,12 @@ export function useHost<T>(
   return useOutcome(async (signal) => {
     await breathe();
     if (signal.aborted) throw new Superseded();
-    const value = await work(signal);
-    if (value === undefined) throw new Superseded();
-    return value;
+    return work(signal);
   }, inputs);
 }
 
 function useOutcome<T>(
-  start: ((signal: AbortSignal) => Promise<T>) | undefined,
+  start: ((signal: AbortSignal) => Promise<T | undefined>) | undefined,
   inputs: readonly unknown[],
 ): Outcome<T> {
   const [held, setHeld] = useState<{ of: readonly unknown[]; outcome: Outcome<T> }>({
@@ -48,7 +48,7 @@ function useOutcome<T>(
     const abort = new AbortController();
     const settle = (outcome: Outcome<T>) => !abort.signal.aborted && setHeld({ of: inputs, outcome });
     start?.(abort.signal).then(
-      (value) => settle({ kind: 'done', value }),
+      (value) => value !== undefined && settle({ kind: 'done', value }),
       (error) => error instanceof Superseded || settle({ kind: 'failed', why: (error as Error).message }),
     );
     return () => abort.abort();

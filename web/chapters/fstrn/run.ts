@@ -7,7 +7,7 @@ import { type Shape, size, type Tensor } from '../../../engine/tensor.ts';
 import { Fstrn, type FstrnConfig } from '../../../nets/fstrn.ts';
 import { bicubicUpscale, degrade, type Planes } from '../../../train/degrade.ts';
 import { cut, type LabClip, lumaOf } from '../../lab/clip.ts';
-import { breathe } from '../../lab/device.ts';
+import { breathe, Superseded } from '../../lab/device.ts';
 
 /** Frames that the network sees at once, as in its training. */
 export const WINDOW = 5;
@@ -123,26 +123,28 @@ export interface LayerMaps {
   readonly values: Float32Array;
 }
 
-/** One run of the network, every op's result kept: the last one is the network's. */
-export async function runLayers(engine: Engine, net: Fstrn, scene: Scene): Promise<LayerMaps[]> {
+/**
+ * One run of the network, every op's result kept: the last one is the network's.
+ * @throws {Superseded} when given up
+ */
+export async function runLayers(engine: Engine, net: Fstrn, scene: Scene, signal: AbortSignal): Promise<LayerMaps[]> {
   using _scope = engine.scope();
   const x = inputOf(engine, scene);
   await engine.compile(() => net.forward(x));
   const heard: { name: string; y: Tensor }[] = [];
   engine.tracer = (rule, _inputs, _attrs, y) =>
     heard.push({ name: `${engine.at.layer} ${rule.name}`.trim(), y: y.retain() });
-  try {
-    net.forward(x);
-  } finally {
-    engine.tracer = undefined;
-  }
   const maps: LayerMaps[] = [];
   try {
+    net.forward(x);
+    engine.tracer = undefined;
     for (const { name, y } of heard) {
       maps.push({ name, shape: y.shape, values: await y.read() });
       await breathe();
+      if (signal.aborted) throw new Superseded();
     }
   } finally {
+    engine.tracer = undefined;
     for (const { y } of heard) y.release();
   }
   return maps;

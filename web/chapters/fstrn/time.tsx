@@ -46,6 +46,7 @@ export function WhereTimeGoes({ on, ready }: { readonly on: Switches; readonly r
   const { runs, times } = lastOf(outcome) ?? { runs: 0, times: [] };
   const rows = useMemo(() => grouped(times, runs, by), [times, runs, by]);
   const total = rows.reduce((sum, { ms }) => sum + ms, 0);
+  const share = (ms: number) => (total > 0 ? (100 * ms) / total : 0); // some clocks tick too slowly to see any
   if (outcome.kind === 'done' && runs === 0) {
     return (
       <Figure id="time" title="Where the time goes" outcome={outcome}>
@@ -74,9 +75,9 @@ export function WhereTimeGoes({ on, ready }: { readonly on: Switches; readonly r
               <tr key={name}>
                 <th scope="row">
                   {name}
-                  <span class="bar" style={{ width: `${(100 * ms) / total}%` }} />
+                  <span class="bar" style={{ width: `${share(ms)}%` }} />
                 </th>
-                <td>{Math.round((100 * ms) / total)} %</td>
+                <td>{Math.round(share(ms))} %</td>
                 <td>{threeDigits(ms)}</td>
                 <td>{gflops > 0.005 ? gflops.toFixed(2) : ''}</td>
               </tr>

@@ -10,14 +10,8 @@ export function useScene<T>(
   ready = true,
 ): Outcome<T> {
   const now = clip.value;
-  const outcome = useLab(
-    async (lab, signal) => {
-      if (!now || !ready) return undefined;
-      return { value: await work(lab, await sceneOf(now), signal) };
-    },
+  return useLab(
+    async (lab, signal) => (now && ready ? work(lab, await sceneOf(now), signal) : undefined),
     [now, ready, ...inputs],
   );
-  if (outcome.kind === 'failed') return outcome;
-  if (outcome.kind === 'waiting') return { kind: 'waiting', last: outcome.last?.value };
-  return outcome.value ? { kind: 'done', value: outcome.value.value } : { kind: 'waiting' };
 }

@@ -2,7 +2,7 @@ import { useMemo, useState } from 'preact/hooks';
 import type { Planes } from '../../../train/degrade.ts';
 import { psnr } from '../../../train/metrics.ts';
 import { clip } from '../../lab/clip.ts';
-import { breathe, Superseded } from '../../lab/device.ts';
+import { breathe } from '../../lab/device.ts';
 import { lastOf, useLab } from '../../lab/hooks.ts';
 import { Picture } from '../../lab/picture.tsx';
 import { Figure, Slider, Switch, Value, Values } from '../../lab/ui.tsx';
@@ -36,7 +36,7 @@ export function EstimateFigure() {
   const known = flows.kind === 'done' ? flows.value : undefined;
   const warping = useLab(
     async ({ engine }) => {
-      if (!known || !pairs) throw new Superseded();
+      if (!known || !pairs) return undefined;
       const [there, back] = known;
       const [one, two] = pairs[0];
       const [moved, returned] = await warpAll(engine, [two, back], [there, there]);

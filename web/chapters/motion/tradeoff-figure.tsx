@@ -40,7 +40,7 @@ export function TradeoffFigure() {
   const known = flows.kind === 'done' ? flows.value : undefined;
   const ends = useLab(
     async ({ engine }, signal) => {
-      if (!known || !truth) throw new Superseded();
+      if (!known || !truth) return undefined;
       const motion = await motionOf(engine, known);
       const sharp = noisy(truth, deviation);
       await breathe();
@@ -59,7 +59,7 @@ export function TradeoffFigure() {
   const ready = ends.kind === 'done' ? ends.value : undefined;
   const here = useLab(
     async ({ engine }) => {
-      if (!ready || !truth) throw new Superseded();
+      if (!ready || !truth) return undefined;
       const frames = mixed(ready.sharp, ready.smooth, share);
       return { ready, frames, scores: await scoresOf(engine, frames, truth, ready.motion) };
     },

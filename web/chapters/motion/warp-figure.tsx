@@ -1,6 +1,5 @@
 import { useMemo, useState } from 'preact/hooks';
 import { clip, cut } from '../../lab/clip.ts';
-import { Superseded } from '../../lab/device.ts';
 import { lastOf, useLab } from '../../lab/hooks.ts';
 import { Picture } from '../../lab/picture.tsx';
 import { Choice, Figure, Slider, Value, Values } from '../../lab/ui.tsx';
@@ -29,7 +28,7 @@ export function WarpFigure() {
   }, [now]);
   const outcome = useLab(
     async ({ engine }) => {
-      if (!pair) throw new Superseded();
+      if (!pair) return undefined;
       const flow = flowOf(move, pair.image.width, pair.image.height);
       return { flow, warped: await warpTowards(engine, pair.image, flow, pair.target, padding) };
     },

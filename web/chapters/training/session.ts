@@ -119,6 +119,9 @@ export class Session {
   #trainer: Trainer | undefined;
   #validation: Validation | undefined;
   #amount: Amount | undefined;
+  /** What a step takes, from those that were taken last: before the first, what it is expected to take. */
+  #stepMs = 0;
+  #running: Promise<void> | undefined;
   #kept: TrainerState[] = [];
   #clips: { train: ClipStore; held: ClipFrames } | undefined;
   readonly #closed = new AbortController();
@@ -139,11 +142,18 @@ export class Session {
   async start(): Promise<void> {
     if (!this.#may()) return;
     this.#show({ status: 'running', why: '' });
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+    });
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
     while (this.#runs) {
       await this.#turn(async (lab) => {
         const trainer = await this.#ready(lab);
         if (!this.#runs) return;
-        const fit = Math.round(TURN_MS / Math.max(this.shown.peek().stepMs, 1));
+        const fit = Math.round(TURN_MS / Math.max(this.#stepMs, 1));
         const due = KEEP_EVERY - (trainer.iteration % KEEP_EVERY);
         await this.#steps(trainer, Math.min(Math.max(fit, 1), due, MOST_STEPS - trainer.iteration));
         if (trainer.iteration % KEEP_EVERY === 0) await this.#judge(trainer);
@@ -198,7 +208,10 @@ export class Session {
     await this.#turn(async (lab) => {
       this.#drop();
       this.#kept = [];
-      this.#show({ why: '', iteration: 0, losses: [], scores: [], undone: NONE, kept: [], status: 'preparing' });
+      this.#show({
+        ...{ status: 'preparing', why: '', iteration: 0, lastLoss: Number.NaN, sample: undefined },
+        ...{ losses: [], scores: [], undone: NONE, kept: [] },
+      });
       await this.#ready(lab);
     });
   }
@@ -216,7 +229,8 @@ export class Session {
 
   close(): void {
     this.#show({ status: 'stopped' });
-    void this.#turn(async () => this.#drop()).then(() => this.#closed.abort());
+    this.#closed.abort();
+    inTurn(new AbortController().signal, async () => this.#drop()).catch(() => {}); // without a device it is gone already
   }
 
   get #runs(): boolean {
@@ -249,6 +263,7 @@ export class Session {
         }
       });
     } catch (error) {
+      if (this.#closed.signal.aborted) return;
       const lost = error instanceof Superseded;
       if (lost) this.#trainer = undefined; // gone with its device
       const { iteration } = this.shown.peek();
@@ -306,9 +321,11 @@ export class Session {
         await trainer.drain();
         ms = Math.min(ms, performance.now() - began);
         await breathe();
+        if (this.#closed.signal.aborted) throw new Superseded();
       }
       const batch = BATCHES.findLast((n) => n * ms < STEP_MS) ?? 1;
-      this.#show({ amount: { crop, batch }, stepMs: batch * ms });
+      this.#stepMs = batch * ms;
+      this.#show({ amount: { crop, batch } });
       return { crop, batch };
     } finally {
       trainer.dispose();
@@ -323,11 +340,11 @@ export class Session {
       await breathe();
     }
     records.push(...(await trainer.drain()));
-    const stepMs = (performance.now() - began) / count;
+    this.#stepMs = (performance.now() - began) / count;
     const losses = records.map(({ iteration, loss }): Point => ({ iteration, value: loss }));
     const shown = this.shown.peek();
     this.#show({
-      ...{ iteration: trainer.iteration, lastLoss: trainer.lastLoss, stepMs },
+      ...{ iteration: trainer.iteration, lastLoss: trainer.lastLoss, stepMs: this.#stepMs },
       losses: losses.length > 0 ? [...shown.losses, ...losses] : shown.losses,
     });
   }
