@@ -7,24 +7,26 @@ export default function Kernels() {
   return (
     <>
       <p>
-        A convolution is six loops around one multiply-add. A GPU does a trillion multiply-adds in a second, but only if
-        their operands are at hand: fetching two numbers from memory takes longer than many multiplications. So fast
-        kernels differ from slow ones in one thing: <b>how often each number that was fetched is used</b> before it is
-        forgotten.
+        A convolution is a nest of loops around one multiply-add. A GPU does a trillion multiply-adds in a second, but
+        only if their operands are at hand: fetching two numbers from memory takes longer than many multiplications. So
+        fast kernels differ from slow ones in one thing: <b>how often each number that was fetched is used</b> before it
+        is forgotten.
       </p>
       <p>
         Below is one 3×3×3 layer, computed by the project's own shaders from the plainest to the fused ones, on your
-        device. The <b>peak</b> is what it reaches with multiply-adds on registers alone, with no memory at all; nobody
-        gets there, and the distance says how much a kernel waits. Look for the rungs that help your device and those
-        that do not: the ranking on a processor says nothing about a GPU, so the project measures it on each adapter
-        that it meets.
+        device. The <b>peak</b> is what it reaches with multiply-adds on registers alone, with no memory at all. A
+        kernel that makes every multiply-add of the definition stays below it, and the distance says how much it waits;
+        Winograd's way makes fewer of them, and is rated as if it made all. Look for the rungs that help your device and
+        those that do not. The ranking on a processor says nothing about a GPU: for processors the project's order of
+        kernels is built in, on GPUs it can time them against each other and take the fastest.
       </p>
       <Ladder />
       <p>
         The last column is the largest difference from the naive result, as a part of its largest value. It is rarely
         zero: float32 sums depend on their order, and every rung adds in another. Read two of the files beside each
-        other. They share their first lines, which say what is computed; what differs is who loads, where it lies, and
-        who uses it.
+        other. What the convolutions compute stands in the first lines of <code>conv.direct.wgsl</code> (Winograd's and
+        the separable block's in their own); the first lines of the others say who loads, where it lies, and who uses
+        it.
       </p>
       <SideBySide />
       <p>

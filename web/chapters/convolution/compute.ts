@@ -2,6 +2,7 @@ import { conv2d, conv3d } from '../../../engine/ops/conv.ts';
 import { Random } from '../../../engine/random.ts';
 import type { NDArray } from '../../../engine/reference/array.ts';
 import { conv } from '../../../engine/reference/convolution.ts';
+import { apart } from '../../lab/apart.ts';
 import { breathe, type Lab } from '../../lab/device.ts';
 
 /** Rows and columns of the picture, and taps of the filter along each of them. */
@@ -144,15 +145,6 @@ function exactGradients(x: ArrayLike<number>, w: ArrayLike<number>, dy: ArrayLik
     return { shape: [1, 1, edge, edge], data: Float64Array.from(values) };
   };
   return conv.backward(square(dy), { input: square(x), weight: square(w) }, settings);
-}
-
-function apart(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let [most, largest] = [0, 0];
-  for (let i = 0; i < a.length; i++) {
-    most = Math.max(most, Math.abs(a[i] - b[i]));
-    largest = Math.max(largest, Math.abs(b[i]));
-  }
-  return largest > 0 ? most / largest : most;
 }
 
 export const FRAMES = 5;

@@ -14,7 +14,7 @@ export function Edit(): JSX.Element {
   const result = outcome?.kind === 'done' ? outcome.value : undefined;
   const change = (now: string) => {
     setText(now);
-    if (result) ask(); // what was said is of another text
+    if (outcome) ask(); // what was said, or is about to be, is of another text
   };
   return (
     <Figure id="edit" title="shaders/conv.direct.wgsl, yours to change" outcome={outcome}>

@@ -1,9 +1,11 @@
 import { type Engine, WORKGROUP } from '../../../engine/engine.ts';
 import { Kernel } from '../../../engine/kernel.ts';
 import peakWgsl from '../../../shaders/peak.wgsl';
+import { apart } from '../../lab/apart.ts';
 import { breathe, type Lab, Superseded } from '../../lab/device.ts';
 import { timeTogether } from '../../lab/timing.ts';
-import { flopsOf, forced, Layer, type LayerSize, type Rung, rungs } from './rungs.ts';
+import { forced } from '../../lab/variants.ts';
+import { flopsOf, Layer, type LayerSize, type Rung, rungs } from './rungs.ts';
 
 export interface Measured {
   readonly ms: number;
@@ -85,12 +87,12 @@ export async function climb(lab: Lab, signal: AbortSignal, tell: (so: Ladder) =>
     if (rung.force.conv) {
       const values = await resultOf(engine, rung, layer);
       naive ??= values;
-      error = difference(values, naive);
+      error = apart(values, naive);
     }
     rows.push([rung, { ...rate(rung, ms), error, ran }]);
-    tell({ size, peak: before, rows: [...rows] });
     await breathe();
     if (signal.aborted) throw new Superseded();
+    tell({ size, peak: before, rows: [...rows] });
   }
   const able = rows.filter(([, measured]) => measured);
   const works = able.map(([rung]) => recorded(engine, rung, layer));
@@ -106,13 +108,4 @@ export async function climb(lab: Lab, signal: AbortSignal, tell: (so: Ladder) =>
 async function resultOf(engine: Engine, rung: Rung, layer: Layer): Promise<Float32Array> {
   using _scope = engine.scope();
   return forced(rung.force, () => rung.work(layer)).read();
-}
-
-function difference(a: Float32Array, b: Float32Array): number {
-  let [most, largest] = [0, 0];
-  for (let i = 0; i < a.length; i++) {
-    most = Math.max(most, Math.abs(a[i] - b[i]));
-    largest = Math.max(largest, Math.abs(b[i]));
-  }
-  return most / largest;
 }

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
+import type { Lab } from '../../lab/device.ts';
 import { Editor } from '../../lab/editor.tsx';
 import { lastOf, type Outcome, useLab } from '../../lab/hooks.ts';
 import { Figure, Value, Values } from '../../lab/ui.tsx';
@@ -10,8 +11,16 @@ import { type Rung, rungs, sizeText } from './rungs.ts';
 export function Ladder(): JSX.Element {
   const [again, setAgain] = useState(0);
   const [soFar, setSoFar] = useState<Measurement | undefined>();
-  const outcome = useLab((lab, signal) => climb(lab, signal, setSoFar), [again]);
-  const ladder = lastOf(outcome) && outcome.kind === 'done' ? outcome.value : soFar;
+  const work = async (lab: Lab, signal: AbortSignal) => {
+    setSoFar(undefined);
+    try {
+      return await climb(lab, signal, setSoFar);
+    } finally {
+      setSoFar(undefined); // one sample each: what stands in the end took turns
+    }
+  };
+  const outcome = useLab(work, [again]);
+  const ladder = soFar ?? lastOf(outcome);
   const known = new Map<Rung, Row>(ladder?.rows.map((row) => [row[0], row]));
   return (
     <Figure id="ladder" title="One layer, computed in many ways" recorded="kernels.png" outcome={outcome}>

@@ -26,7 +26,7 @@ export function Puzzles(): JSX.Element {
   const write = (now: string) => {
     if (now === text) return;
     note({ text: now });
-    if (result) ask();
+    if (outcome) ask(); // what was said, or is about to be, is of another text
   };
   const choose = (next: string) => {
     ask();
@@ -34,8 +34,8 @@ export function Puzzles(): JSX.Element {
   };
   const names = puzzles.map(({ id: name, title }) => [name, `${title}${progress[name]?.solved ? ' ✓' : ''}`]);
   const test = () =>
-    ask(async ({ engine }) => {
-      const verdict = await judge(engine, puzzle, text);
+    ask(async ({ engine }, signal) => {
+      const verdict = await judge(engine, puzzle, text, signal);
       if (verdict.kind === 'passed') note({ solved: true });
       return verdict;
     });

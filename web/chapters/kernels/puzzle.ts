@@ -3,8 +3,8 @@ import { KernelError } from '../../../engine/errors.ts';
 import type { Constants } from '../../../engine/kernel.ts';
 import type { NDArray } from '../../../engine/reference/array.ts';
 import type { Storage } from '../../../engine/tensor.ts';
-import { breathe } from '../../lab/device.ts';
-import { guarded, kernelOf, STOPPED } from './guard.ts';
+import { breathe, Superseded } from '../../lab/device.ts';
+import { guarded, kernelOf, STOPPED, withoutComments } from './guard.ts';
 import { type Problem, problemsOf } from './problems.ts';
 
 /** Sizes of one test, by the names of the text's consts. */
@@ -48,8 +48,11 @@ const MARGIN = 256;
 /** Of the largest value expected: sums in f32 differ by their order, by less than a wrong one does. */
 const TOLERANCE = 1e-5;
 
-/** Runs a text on all tests of a puzzle, against the references. */
-export async function judge(engine: Engine, puzzle: Puzzle, text: string): Promise<Verdict> {
+/**
+ * Runs a text on all tests of a puzzle, against the references.
+ * @throws {Superseded} when given up
+ */
+export async function judge(engine: Engine, puzzle: Puzzle, text: string, signal: AbortSignal): Promise<Verdict> {
   const problems = await problemsOf(engine.device.gpu, text);
   if (problems.some(({ severity }) => severity === 'error')) return { kind: 'problems', problems };
   const why = missing(puzzle, text);
@@ -66,6 +69,7 @@ export async function judge(engine: Engine, puzzle: Puzzle, text: string): Promi
       if (failure instanceof KernelError) return { kind: 'refused', why: failure.message };
       throw failure;
     }
+    if (signal.aborted) throw new Superseded();
     const test = `with ${Object.entries(sizes)
       .map(([name, size]) => `${name} = ${size}`)
       .join(', ')}`;
@@ -118,9 +122,10 @@ async function runOn(
 ): Promise<Found> {
   const constants: Constants = sizes;
   const kernel = await guarded(engine.device.gpu, text, constants, ROUNDS);
+  const arrays = { ...inputs, ...expected };
   const buffers: Record<string, Storage> = {};
   try {
-    for (const [name, { data }] of Object.entries({ ...inputs, ...expected })) {
+    for (const [name, { data }] of Object.entries(arrays)) {
       const around = new Uint32Array(Math.ceil((4 * data.length) / MARGIN) * (MARGIN / 4) + MARGIN / 2).fill(UNTOUCHED);
       if (name in inputs) new Float32Array(around.buffer).set(data, MARGIN / 4);
       buffers[name] = engine.raw(around.byteLength);
@@ -128,9 +133,12 @@ async function runOn(
     }
     using stopped = engine.raw(16);
     engine.commands.write(stopped.block, new Uint32Array(4));
-    const parts = Object.entries(buffers).map(
-      ([name, whole]) => [name, whole.slice(MARGIN, 4 * (inputs[name] ?? expected[name]).data.length)] as const,
-    );
+    // WebGPU itself keeps writes within a binding: results are bound with the margin behind them, or none would go astray.
+    const measures = /\barrayLength\b/.test(withoutComments(text));
+    const parts = Object.entries(buffers).map(([name, whole]) => {
+      const exactly = name in inputs || measures; // what asks for the length relies on it
+      return [name, whole.slice(MARGIN, exactly ? 4 * arrays[name].data.length : whole.bytes - MARGIN)] as const;
+    });
     try {
       const bind = { ...Object.fromEntries(parts), [STOPPED]: stopped };
       const [x, y = 1, z = 1] = puzzle.grid(sizes);

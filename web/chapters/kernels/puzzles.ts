@@ -115,7 +115,7 @@ const bilinear: Puzzle = {
     'mix(a, b, t) is a · (1 - t) + b · t: mix the two pixels of the upper row, those of the lower row, then both results.',
   ],
   story:
-    'Ours never adds position and flow as floats: at column 3000 a float keeps only 11 bits of the fraction, so the whole and ' +
+    'Ours never adds position and flow as floats: at column 3000 a float keeps only 12 bits of the fraction, so the whole and ' +
     'the fractional part of the flow go separate ways. The same file holds the gradients. That of the picture scatters: many ' +
     'places may have read one pixel, and it adds whole numbers, whose sum does not depend on the order.',
   file: 'shaders/bilinear.wgsl',

@@ -9,14 +9,15 @@ import { conv } from '../../../engine/reference/convolution.ts';
 import { fusedConv } from '../../../engine/reference/fused.ts';
 import type { Tensor } from '../../../engine/tensor.ts';
 import directWgsl from '../../../shaders/conv.direct.wgsl';
-import { breathe, type Lab } from '../../lab/device.ts';
+import { breathe, type Lab, Superseded } from '../../lab/device.ts';
 import { timeTogether } from '../../lab/timing.ts';
+import { forced } from '../../lab/variants.ts';
 import { guarded, kernelOf, STOPPED } from './guard.ts';
 import { fittingSize, recorded } from './ladder-measure.ts';
 import { type Problem, problemsOf } from './problems.ts';
 import { compare } from './puzzle.ts';
 import { random } from './random.ts';
-import { flopsOf, forced, Layer, type LayerSize, rungs } from './rungs.ts';
+import { flopsOf, Layer, type LayerSize, rungs } from './rungs.ts';
 
 const FILE = 'conv.direct';
 const original = new Kernel(FILE, directWgsl);
@@ -85,6 +86,7 @@ export async function rewrite(lab: Lab, text: string, signal: AbortSignal): Prom
       if (verdict.why) return { kind: 'wrong', why: `${verdict.why}, in ${name} with ${JSON.stringify(each.attrs)}.` };
       error = Math.max(error, verdict.error);
       await breathe();
+      if (signal.aborted) throw new Superseded();
     }
     engine.standIns.delete(FILE);
     const size = await fittingSize(lab, signal);

@@ -8,12 +8,15 @@ const NONE = 'This runs on a device with WebGPU: the top of the page says how to
 const LOST =
   'The device was lost while your kernel ran: the system takes it away from work that does not end. It is open again, and ' +
   'your text is as it was.';
+const NOT_BEGUN =
+  'Your kernel did not run: the device was lost before its turn, or is still being opened. Press the button once more.';
 
-/** What fails of a loss may come before the loss is told. */
-async function isLost(engine: Engine | undefined): Promise<boolean> {
+/** What fails of a loss may come before the loss is told, but the end of what was submitted does not. */
+async function isLost(engine: Engine): Promise<boolean> {
+  await engine.device.gpu.queue.onSubmittedWorkDone().catch(() => {});
   await new Promise((resolve) => setTimeout(resolve));
   try {
-    engine?.device.throwIfFailed();
+    engine.device.throwIfFailed();
     return false;
   } catch (failure) {
     return failure instanceof DeviceLostError;
@@ -37,7 +40,7 @@ export function useAsked<T>(): [
       setOutcome(undefined);
       return;
     }
-    if (labState.peek().kind !== 'ready') {
+    if (labState.peek().kind === 'none') {
       setOutcome({ kind: 'failed', why: NONE });
       return;
     }
@@ -45,14 +48,16 @@ export function useAsked<T>(): [
     running.current = abort;
     setOutcome((now) => ({ kind: 'waiting', last: now && lastOf(now) }));
     let engine: Engine | undefined;
-    inTurn(abort.signal, (lab) => {
+    inTurn(abort.signal, async (lab) => {
+      if (await isLost(lab.engine)) throw new Superseded();
       engine = lab.engine;
       return work(lab, abort.signal);
     }).then(
       (value) => !abort.signal.aborted && setOutcome({ kind: 'done', value }),
       async (error) => {
-        const lost = error instanceof Superseded || (await isLost(engine));
-        if (!abort.signal.aborted) setOutcome({ kind: 'failed', why: lost ? LOST : (error as Error).message });
+        const lost = error instanceof Superseded || (engine !== undefined && (await isLost(engine)));
+        const why = lost ? (engine ? LOST : NOT_BEGUN) : (error as Error).message;
+        if (!abort.signal.aborted) setOutcome({ kind: 'failed', why });
       },
     );
   };

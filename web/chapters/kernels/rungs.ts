@@ -1,6 +1,5 @@
 import type { Engine } from '../../../engine/engine.ts';
 import { randomUniform } from '../../../engine/kernels/random-tensor.ts';
-import { knobs } from '../../../engine/knobs.ts';
 import { add } from '../../../engine/ops/binary.ts';
 import { conv3d } from '../../../engine/ops/conv.ts';
 import { fused_conv3d } from '../../../engine/ops/fused_conv.ts';
@@ -43,7 +42,7 @@ export const rungs: readonly Rung[] = [
     file: 'conv.direct',
     text: direct,
     force: { conv: 'direct' },
-    says: 'One invocation computes four neighbouring output channels of one position and fetches every input and every weight by itself. Two loads for four multiply-adds: memory is all it waits for.',
+    says: 'One invocation computes four neighbouring output channels of one position and fetches every input and every weight by itself. For each four multiply-adds it loads a vector of four weights, and an input for each channel (without groups it is the same one, so a compiler may load it once). No other position shares what it fetched.',
     taps: 27,
     work: conv,
   },
@@ -84,7 +83,7 @@ export const rungs: readonly Rung[] = [
     file: 'conv.winograd_tiled',
     text: winogradTiled,
     force: { conv: 'winograd_tiled' },
-    says: 'Another algorithm: inputs and filters are transformed so that a square of 2x2 results takes 16 products instead of 36. The rate counts what the direct algorithm would have computed, so it may pass the peak.',
+    says: 'Another algorithm: inputs and filters are transformed so that a square of 2x2 results takes 16 products instead of 36. The rate counts what the direct algorithm would have computed, so that one may pass the peak.',
     taps: 27,
     work: conv,
   },
@@ -167,16 +166,5 @@ export class Layer {
     this.spatial = filter(1, 3, 3);
     this.temporal = filter(3, 1, 1);
     this.bias = randomUniform(engine, [c], ++seed, 0, -1, 1);
-  }
-}
-
-/** Records work with kernels forced, as KERNEL does. */
-export function forced<T>(force: Readonly<Record<string, string>>, record: () => T): T {
-  const before = knobs.kernel;
-  knobs.kernel = { ...force };
-  try {
-    return record();
-  } finally {
-    knobs.kernel = before;
   }
 }

@@ -1,6 +1,5 @@
 import type { Engine } from '../../../engine/engine.ts';
 import { randomUniform } from '../../../engine/kernels/random-tensor.ts';
-import { knobs } from '../../../engine/knobs.ts';
 import { add } from '../../../engine/ops/binary.ts';
 import { conv3d } from '../../../engine/ops/conv.ts';
 import { fused_conv3d } from '../../../engine/ops/fused_conv.ts';
@@ -9,6 +8,7 @@ import { separable_conv3d } from '../../../engine/ops/separable_conv3d.ts';
 import { size as elements, type Shape, type Tensor } from '../../../engine/tensor.ts';
 import type { Line } from '../../lab/plot.tsx';
 import { type TimingOptions, timeTogether } from '../../lab/timing.ts';
+import { forced } from '../../lab/variants.ts';
 import { countFull, countSeparable, type Size } from './count.ts';
 
 /** The residual block y = x + convolution(PReLU(x)): two windows, two ways to run each. */
@@ -31,7 +31,7 @@ export const KERNELS = {
   direct: 'the plain one for all',
 } as const;
 export type Kernels = keyof typeof KERNELS;
-const forced: Record<Kernels, Record<string, string>> = {
+const variants: Record<Kernels, Record<string, string>> = {
   best: {},
   winograd: { conv: 'winograd_tiled', separable: 'split' },
   direct: { conv: 'direct', conv_dw: 'direct', separable: 'split' },
@@ -140,17 +140,6 @@ export class Blocks {
   }
 }
 
-/** With the kernels asked for. */
-const choosing = (kernels: Kernels, work: () => void) => () => {
-  const before = knobs.kernel;
-  knobs.kernel = { ...before, ...forced[kernels] };
-  try {
-    work();
-  } finally {
-    knobs.kernel = before;
-  }
-};
-
 /** Times all forms, forward alone and with the gradients. */
 export async function measureBlocks(
   engine: Engine,
@@ -159,9 +148,10 @@ export async function measureBlocks(
   options: TimingOptions,
 ): Promise<Measured> {
   using blocks = new Blocks(engine, size);
-  const infer = forms.map((form) => choosing(kernels, () => blocks.infer(form)));
-  const train = forms.map((form) => choosing(kernels, () => blocks.train(form)));
-  const ran = await Promise.all(infer.map((work) => engine.compile(work)));
+  const work = (record: () => void) => () => forced(variants[kernels], record);
+  const infer = forms.map((form) => work(() => blocks.infer(form)));
+  const train = forms.map((form) => work(() => blocks.train(form)));
+  const ran = await Promise.all(infer.map((one) => engine.compile(one)));
   const times = await timeTogether(engine, [...infer, ...train], options);
   const row = (i: number): Row => ({ forward: times[i].ms, both: times[forms.length + i].ms, ran: ran[i] });
   return { ...size, kernels, rows: Object.fromEntries(forms.map((form, i) => [form, row(i)])) as Record<Form, Row> };
