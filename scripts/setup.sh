@@ -28,10 +28,14 @@ packages() {
   result='installed from the lock file'
 }
 
+# npx looks there first; without it, an npx that ran before set-up has npm remember that there is no such command.
+link_command() { ln -sf ../../dist/cli/main.js node_modules/.bin/subpixel; }
+
 # current MADE SOURCE...: nothing is newer than what was made of it.
 current() { [ -f "$1" ] && [ -z "$(find "${@:2}" -newer "$1" -print -quit 2>/dev/null)" ]; }
 
 bundle() {
+  link_command
   if current dist/io/gpu.js package.json scripts/build.mjs shaders engine nets train io bench cli; then
     result='dist/ is current'
     return

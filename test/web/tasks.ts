@@ -10,6 +10,7 @@ export interface Task {
 
 interface TraceEvent {
   readonly name: string;
+  readonly cat: string;
   readonly ph: string;
   readonly pid: number;
   readonly tid: number;
@@ -32,6 +33,17 @@ const TASK = 'ThreadControllerImpl::RunTask';
 const COMMAND = 'blink.mojom.DevToolsSession';
 const LEAST_PART_MS = 5;
 
+const place = ({ pid, tid }: TraceEvent) => `${pid} ${tid}`;
+const within = (task: TraceEvent) => (event: TraceEvent) =>
+  place(event) === place(task) && event.ts >= task.ts && event.ts + event.dur <= task.ts + task.dur;
+
+/**
+ * Whether at least half of a task is work for a page: scripts, layout, garbage. The browser has some of its own, such as
+ * messages between its processes.
+ */
+const explained = (task: TraceEvent, events: readonly TraceEvent[]): boolean =>
+  events.some((event) => event.cat.includes('devtools.timeline') && 2 * event.tdur >= task.tdur && within(task)(event));
+
 /** From here on a browser writes down what its threads do. */
 export const watchTasks = (browser: Browser): Promise<void> =>
   browser.startTracing(undefined, { categories: ['__metadata', 'toplevel', 'devtools.timeline'] });
@@ -39,7 +51,6 @@ export const watchTasks = (browser: Browser): Promise<void> =>
 /** The longest task of each thread since then. @param site of the pages: browsers have some of their own */
 export async function longestTasks(browser: Browser, site: string): Promise<Record<Thread, Task>> {
   const { traceEvents }: { traceEvents: TraceEvent[] } = JSON.parse(String(await browser.stopTracing()));
-  const place = ({ pid, tid }: TraceEvent) => `${pid} ${tid}`;
   const ours = new Set(traceEvents.filter(({ args }) => args?.data?.url?.startsWith(site)).map(({ pid }) => pid));
   const threads = new Map<string, Thread>();
   for (const event of traceEvents) {
@@ -48,13 +59,12 @@ export async function longestTasks(browser: Browser, site: string): Promise<Reco
     if (thread === 'drawing' || ours.has(event.pid)) threads.set(place(event), thread);
   }
   const longest: Partial<Record<Thread, TraceEvent>> = {};
-  const within = (task: TraceEvent) => (event: TraceEvent) =>
-    place(event) === place(task) && event.ts >= task.ts && event.ts + event.dur <= task.ts + task.dur;
   const commands = traceEvents.filter(({ args }) => args?.chrome_mojo_event_info?.mojo_interface_tag === COMMAND);
   for (const event of traceEvents) {
     const thread = threads.get(place(event));
     if (!thread || !(event.tdur > (longest[thread]?.tdur ?? 0))) continue;
-    const task = event.name === TASK && !commands.some(within(event));
+    const task =
+      event.name === TASK && !commands.some(within(event)) && (thread === 'drawing' || explained(event, traceEvents));
     const called = event.name === 'FunctionCall' && event.args.data?.url?.startsWith(site);
     if (task || called) longest[thread] = event;
   }

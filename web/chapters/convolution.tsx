@@ -56,10 +56,11 @@ export default function Convolution() {
       <h3>Back to the input</h3>
       <p>
         To learn, a network needs to know how its loss {tex`L`} changes with every number in it. An output {tex`y_p`}{' '}
-        read the pixel {tex`x_q`} with the weight {tex`w_j`}, so it returns {tex`w_j`} times its own gradient. With a
-        loss of one output alone, the filter itself appears in {tex`\partial L / \partial x`}, where the window was. Now
-        stand at an input pixel and collect from all outputs that read it: the one to the right read it with its left
-        tap, the one above with its lower tap.{' '}
+        read the pixel {tex`x_q`} with the weight {tex`w_j`}, so it returns {tex`w_j`} times its own gradient. (The
+        engine's <b>tape</b> writes down each op as it runs, and walks back over them to do this for all numbers at
+        once.) With a loss of one output alone, the filter itself appears in {tex`\partial L / \partial x`}, where the
+        window was. Now stand at an input pixel and collect from all outputs that read it: the one to the right read it
+        with its left tap, the one above with its lower tap.{' '}
         {tex`\partial L/\partial x_q = \sum_j w_j \, \partial L/\partial y_{q + a - j d}`} at stride 1: a convolution
         again, of the output's gradient, with the filter <b>flipped</b>. At stride 2 the outputs lie two pixels apart,
         and neighbouring pixels are reached by different taps.

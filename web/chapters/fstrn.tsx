@@ -52,9 +52,10 @@ export default function FstrnTakenApart() {
       </p>
       <Blocks ready={ready} />
       <p>
-        In {tex`W_s`} and {tex`W_t`} of a separable block are {tex`9 + 3`} taps where each of the two filters of a full
-        block has 27. The rest of the network is the same for both, so the whole gets cheaper by less than the blocks
-        do, and the time by less again where kernels wait for memory or for their start rather than for arithmetic.
+        In {tex`W_s`} and {tex`W_t`} of a separable block are {tex`9 + 3`} taps. The full block of FSTRN's comparison
+        has two filters of 27, not one as in chapter 3: so its weights are 54/12 = 4.5 times as many, not 2.25 times.
+        The rest of the network is the same for both, so the whole gets cheaper by less than the blocks do, and the time
+        by less again where kernels wait for memory or for their start rather than for arithmetic.
       </p>
       <WhereTimeGoes on={on} ready={ready} />
       <p>

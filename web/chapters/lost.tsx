@@ -20,7 +20,10 @@ export default function Lost() {
         To train and to judge, one takes a good picture and makes it small oneself. This step is called the{' '}
         <b>degradation</b>, and there are several: MATLAB's bicubic <code>imresize</code>, which filters before it drops
         pixels; a Gaussian blur before that; a Gaussian blur and then one pixel of each square. Choose one, and look at
-        the edges of the enlarged picture. A network trained for one of them does worse on the others.
+        the edges of the enlarged picture. A network trained for one of them does worse on the others. The two scores
+        are explained below, and need not agree: of the drawn clip, one pixel of each square is farther from the truth
+        by PSNR and nearer to it by SSIM. Luminance scores higher than RGB: its range is 219 of 255 levels, which alone
+        makes 1.3 dB, and it averages the errors of three colours.
       </p>
       <Degradations />
       <h3>What is too fine does not vanish by itself</h3>
@@ -37,9 +40,9 @@ export default function Lost() {
       <p>
         <code>imresize</code> aligns the edges of the two pictures: low resolution pixel {tex`i`} lies in the middle of
         its square, at {tex`4i + 1.5`}. Who takes every fourth pixel puts it at {tex`4i`}. Both are fine. Mixing them is
-        not: the result is then sharp and shifted by a pixel and a half. Networks learn the grid that they were trained
-        with, so low resolution from another program costs decibels that look like a bad network. Find the top of the
-        curve, then change the grid.
+        not: the result is then sharp and shifted by a pixel and a half. (Their best scores differ a little too, as they
+        leave out different pixels.) Networks learn the grid that they were trained with, so low resolution from another
+        program costs decibels that look like a bad network. Find the top of the curve, then change the grid.
       </p>
       <Phase />
       <h3>Two numbers</h3>
@@ -54,7 +57,8 @@ export default function Lost() {
         Both numbers depend on choices that tables rarely print: luminance or RGB, how many pixels are left out at the
         border, whether the result and the small picture are rounded to 8 bits, which window SSIM uses. Papers differ in
         all of them. Change them, and watch the score of one and the same enlargement change: the difference is often as
-        large as that between two networks. This is why every number of this project names its <b>protocol</b>.
+        large as that between two networks. This is why every number of this project names its <b>protocol</b>. Those in
+        the table are of papers: VSR-DUF and its code, VDSR, RCAN, FSTRN, iSeeBetter.
       </p>
       <Protocols />
       <p>

@@ -27,11 +27,12 @@ export default function Pixels() {
       <Drawing />
       <p>
         <b>Pixel shuffle</b> computes {tex`r^2`} channels at the small size and lays them side by side: output pixel{' '}
-        {tex`(r y + i,\; r x + j)`} is channel {tex`r i + j`} of pixel {tex`(y, x)`}. No arithmetic, only a new order.{' '}
-        <b>Transposed convolution</b> stamps its kernel onto the output, once for each input pixel, {tex`r`} pixels
-        apart, and sums where stamps overlap. <b>Resizing</b> interpolates with a fixed kernel, and leaves the learning
-        to a convolution at the large size. That is as much arithmetic as a convolution to {tex`r^2`} channels at the
-        small size, but its input lies in memory {tex`r^2`} times as large.
+        {tex`(r y + i,\; r x + j)`} is channel {tex`r i + j`} of pixel {tex`(y, x)`}. The shuffle itself is no
+        arithmetic, only a new order; the channels come from a 3x3 convolution before it, which is why one dot makes a
+        patch of 3x3 blocks. <b>Transposed convolution</b> stamps its kernel onto the output, once for each input pixel,{' '}
+        {tex`r`} pixels apart, and sums where stamps overlap. <b>Resizing</b> interpolates with a fixed kernel, and
+        leaves the learning to a convolution at the large size. That is as much arithmetic as a convolution to{' '}
+        {tex`r^2`} channels at the small size, but its input lies in memory {tex`r^2`} times as large.
       </p>
       <h3>Stamps that do not meet</h3>
       <p>

@@ -80,9 +80,14 @@ export async function judge(engine: Engine, puzzle: Puzzle, text: string, signal
       };
     }
     if (found.outside) return { kind: 'wrong', why: `${found.outside} was written outside its bounds, ${test}.` };
+    const right: string[] = [];
     for (const [name, want] of Object.entries(expected)) {
       const got = compare(name, found.outputs[name], want);
-      if (got.why) return { kind: 'wrong', why: `${got.why}, ${test}.` };
+      if (got.why) {
+        const good = right.length > 0 ? `${right.join(', ')} is right. ` : '';
+        return { kind: 'wrong', why: `${good}${got.why}, ${test}.` };
+      }
+      right.push(name);
       error = Math.max(error, got.error);
       values += want.data.length;
     }
@@ -174,9 +179,9 @@ export function compare(name: string, got: Float32Array, { shape, data }: NDArra
   }
   if (wrong === 0) return { error };
   const found = bits[first] === UNTOUCHED ? 'nobody wrote it' : `found ${number(got[first])}`;
-  const many = wrong === 1 ? 'One value is' : `${wrong} of ${data.length} values are`;
+  const many = wrong === 1 ? 'One value is wrong' : `${wrong} of ${data.length} values are wrong. The first`;
   const place = `${name}[${placeOf(first, shape).join(', ')}]`;
-  return { error, why: `${many} wrong. The first, ${place}: expected ${number(data[first])}, ${found}` };
+  return { error, why: `${many}, ${place}: expected ${number(data[first])}, ${found}` };
 }
 
 const number = (v: number): string => (Number.isFinite(v) ? String(Number(v.toPrecision(6))) : String(v));

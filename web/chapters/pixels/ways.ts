@@ -15,8 +15,8 @@ export const SCALE = 4;
 
 /** Ways from a small picture to a large one. All but the last have a filter of random numbers, as before training. */
 export const WAYS = {
-  shuffle: 'pixel shuffle',
-  icnr: 'pixel shuffle, ICNR',
+  shuffle: 'convolution, then pixel shuffle',
+  icnr: 'the same, begun by ICNR',
   transposed: 'transposed convolution',
   resized: 'bilinear resize, then convolution',
   bicubic: 'bicubic resize',
