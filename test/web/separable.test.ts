@@ -2,7 +2,16 @@ import { describe, expect, test } from 'vitest';
 import { conv3d } from '../../engine/ops/conv.ts';
 import { separable_conv3d } from '../../engine/ops/separable_conv3d.ts';
 import { betweenBytes, countFull, countSeparable, promise } from '../../web/chapters/separable/count.ts';
-import { Blocks, type Form, forms, gainOf, type Measured, promisesOf } from '../../web/chapters/separable/measure.ts';
+import {
+  Blocks,
+  type Form,
+  forms,
+  gainOf,
+  type Measured,
+  promisesOf,
+  settingsOf,
+  tooFast,
+} from '../../web/chapters/separable/measure.ts';
 import { median } from '../../web/lab/timing.ts';
 import { testEngine } from '../ops/engine.ts';
 import { noChromium, openChapter, PATIENCE } from './lab.ts';
@@ -38,7 +47,7 @@ describe('the arithmetic of chapter "separable"', () => {
     }
     expect(countFull(size).useful).toBe(full);
     expect(countSeparable(size).useful).toBe(plane + line);
-    expect(betweenBytes(size)).toBe(2 * 4 * 48);
+    expect(betweenBytes(size)).toBe(4 * 48);
   });
 
   test('of a single frame, nothing is gained', () => {
@@ -47,7 +56,7 @@ describe('the arithmetic of chapter "separable"', () => {
   });
 
   test('every measurement becomes points, in order of its promise, those of one frame too', () => {
-    const row = (forward: number, both: number) => ({ forward, both, ran: [] });
+    const row = (forward: number, both: number) => ({ forward: [forward], both: [both], ran: [] });
     const rows = { fullSteps: row(8, 30), steps: row(4, 10), full: row(6, 18), fused: row(2, 9) };
     const of = (k: number, frames: number): Measured => ({
       ...{ k, frames, channels: 8, edge: 24, kernels: 'best', rows },
@@ -61,7 +70,20 @@ describe('the arithmetic of chapter "separable"', () => {
     const [promised, ...points] = lines;
     expect(promised.y).toEqual(x);
     expect(points.map(({ y }) => y)).toEqual([2, 3, 3, 2].map((gain) => [null, gain, gain, gain, null]));
-    expect(gainOf(all[0], 'full', 'both')).toBe(1);
+    expect(gainOf(all[0], 'full', 'both').median).toBe(1);
+    expect(settingsOf([...all, all[0]])).toEqual([all[0], all[2], all[1]]);
+    expect(tooFast(all[0])).toEqual([
+      { form: 'steps', way: 'both' },
+      { form: 'fused', way: 'forward' },
+    ]);
+  });
+
+  test('a gain has the range of its repeats, each of them like against like', () => {
+    const row = (...ms: number[]) => ({ forward: ms, both: ms, ran: [] });
+    const rows = { fullSteps: row(4, 4, 4), steps: row(2, 2, 2), full: row(6, 9, 8), fused: row(3, 4, 5) };
+    const measured: Measured = { k: 3, frames: 5, channels: 8, edge: 24, kernels: 'best', rows };
+    expect(gainOf(measured, 'fused', 'both')).toEqual({ median: 2, least: 1.6, most: 2.25, repeats: 3 });
+    expect(tooFast(measured)).toEqual([]);
   });
 
   test('medians', () => {
@@ -120,7 +142,11 @@ describe.skipIf(noChromium)(
       await measured.record('separable');
       await lab.screenshot('separable');
 
+      const stale = measured.at.locator('.stale');
+      expect(await stale.count()).toBe(0);
       await measured.slide('Channels', 8);
+      expect(await stale.count()).toBe(1);
+      await measured.at.getByText('measured with other settings').waitFor();
       await measured.slide('Frames', 1);
       await measured.check('the plain one for all');
       await measured.at.getByRole('button', { name: 'Measure' }).click();
@@ -131,7 +157,16 @@ describe.skipIf(noChromium)(
       expect(ran[forms.indexOf('fullSteps')]).toMatch(/prelu, conv\.direct, \w+$/);
       expect(ran[forms.indexOf('fused')]).toMatch(/: conv\.direct, conv\.direct$/);
       expect(ran[forms.indexOf('full')]).toMatch(/: conv\.direct$/);
+      expect(await stale.count()).toBe(0);
+      expect(await measured.at.locator('.settings tbody tr').count()).toBe(2);
       expect(await lab.liveBytes()).toBe(live);
+
+      await measured.slide('Frames', 3);
+      await measured.check('Winograd where it fits');
+      await measured.at.getByRole('button', { name: 'Measure' }).click();
+      await measured.at.getByText('8 channels, 3 frames of').waitFor();
+      await measured.done();
+      expect(await measured.number('Promised with Winograd, forward')).toBe(1.71);
       await lab.page.close();
     });
   },

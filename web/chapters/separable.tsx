@@ -5,20 +5,34 @@ import { labState } from '../lab/device.ts';
 import { lastOf, useLab } from '../lab/hooks.ts';
 import { Plot } from '../lab/plot.tsx';
 import { Source } from '../lab/source.tsx';
-import { clockOf } from '../lab/timing.ts';
+import { clockOf, median } from '../lab/timing.ts';
 import { Choice, Figure, Slider, tex, threeDigits, Value, Values } from '../lab/ui.tsx';
-import { betweenBytes, type Count, countFull, countSeparable, promise, type Size } from './separable/count.ts';
+import {
+  betweenBytes,
+  type Count,
+  countFull,
+  countSeparable,
+  promise,
+  type Size,
+  WINOGRAD_PROMISE,
+} from './separable/count.ts';
 import {
   FORMS,
   type Form,
   fittingEdge,
   forms,
+  type Gain,
   gainOf,
   KERNELS,
   type Kernels,
   type Measured,
   measureBlocks,
   promisesOf,
+  ranWinograd,
+  settingOf,
+  settingsOf,
+  tooFast,
+  type Way,
 } from './separable/measure.ts';
 import { Taps } from './separable/taps.tsx';
 import './separable/separable.css';
@@ -66,7 +80,9 @@ export default function Separable() {
       <p>
         <b>Memory between the two.</b> The pair writes its middle result and reads it again. Step by step, both windows
         also pay for what PReLU made and what is summed, a time that no smaller window saves. The fewer channels, the
-        less arithmetic there is to hide that behind: set 8 channels, measure, and compare with 64.
+        less arithmetic there is to hide that behind: set 8 channels, measure, and compare with 64 in the table of
+        settings measured so far. Each measurement takes the larger picture where the smaller is done too soon to be
+        timed, so see that the sizes are alike.
       </p>
       <p>
         <b>Cleverer arithmetic for one side.</b> Winograd's algorithm makes 2×2 outputs of a 3×3 window from 16 products
@@ -96,6 +112,9 @@ export default function Separable() {
 const big = (n: number): string =>
   n >= 1e9 ? `${threeDigits(n / 1e9)} G` : n >= 1e6 ? `${threeDigits(n / 1e6)} M` : n.toLocaleString('en');
 const times = (n: number): string => `${n.toFixed(2)}x`;
+const range = ({ least, most }: Gain): string => `${least.toFixed(2)} to ${most.toFixed(2)}`;
+const withRange = (gain: Gain): string => times(gain.median) + (gain.least < gain.most ? ` (${range(gain)})` : '');
+const usefulPromise = (size: Size): number => countFull(size).useful / countSeparable(size).useful;
 
 function Counts() {
   const [k, setK] = useState(3);
@@ -103,6 +122,7 @@ function Counts() {
   const [frames, setFrames] = useState(5);
   const size: Size = { k, channels, frames, edge: EDGE };
   const [full, pair] = [countFull(size), countSeparable(size)];
+  const between = `${(betweenBytes(size) / 2 ** 20).toFixed(1)} MiB`;
   const rows: readonly [string, keyof Count][] = [
     ['Multiply-adds', 'macs'],
     ['of these, not on zeros of the padding', 'useful'],
@@ -138,7 +158,9 @@ function Counts() {
       </div>
       <Values>
         <Value name="The promise, k² / (k + 1)">{times(promise(k))}</Value>
-        <Value name="Written and read again between the two">{(betweenBytes(size) / 2 ** 20).toFixed(1)} MiB</Value>
+        <Value name="The middle result of the pair">
+          {between} written, {between} read
+        </Value>
       </Values>
     </Figure>
   );
@@ -172,14 +194,21 @@ function Measurements() {
   );
   const state = labState.value;
   const change = (part: Partial<Asked>) => setWanted({ ...wanted, ...part });
+  const channels = wanted.channels ?? usualChannels(state.kind === 'ready' && state.lab.software);
   const result = lastOf(outcome);
+  const shown = result?.measured;
+  const stale =
+    shown?.k !== wanted.k ||
+    shown.channels !== channels ||
+    shown.frames !== wanted.frames ||
+    shown.kernels !== wanted.kernels;
   const waiting = outcome.kind === 'waiting';
   return (
     <Figure id="measured" title="The promise, measured on this device" recorded="separable.png" outcome={outcome}>
       <Slider label="Taps, k" value={wanted.k} min={3} max={5} step={2} onChange={(k) => change({ k })} />
       <Slider
         label="Channels"
-        value={wanted.channels ?? usualChannels(state.kind === 'ready' && state.lab.software)}
+        value={channels}
         min={8}
         max={64}
         step={8}
@@ -195,20 +224,34 @@ function Measurements() {
       <button type="button" disabled={waiting} onClick={() => setAsked({ ...wanted })}>
         {waiting ? 'Measuring …' : 'Measure'}
       </button>
-      {result && <Times {...result} />}
+      {result && (
+        <>
+          {stale && <p class="about">Below: measured with other settings than those now chosen.</p>}
+          <div class={stale ? 'stale' : ''}>
+            <Times {...result} />
+          </div>
+        </>
+      )}
       <Promises all={all} />
+      <Settings all={all} />
     </Figure>
   );
 }
 
+const WAYS: Readonly<Record<Way, string>> = { forward: 'forward', both: 'both ways' };
+
 function Times({ measured, clock }: { readonly measured: Measured; readonly clock: string }) {
   const { k, channels, frames, edge, rows, kernels } = measured;
-  const gain = (form: Form, key: 'forward' | 'both') => times(gainOf(measured, form, key));
+  const gain = (form: Form, way: Way) => withRange(gainOf(measured, form, way));
+  const ms = (form: Form, way: Way) => threeDigits(median(rows[form][way]));
+  const fused = gainOf(measured, 'fused', 'both');
+  const beyond = tooFast(measured).map(({ form, way }) => `${FORMS[form]}, ${WAYS[way]}`);
   return (
     <>
       <p class="about">
-        {k}×{k}×{k}, {channels} channels, {counted(frames, 'frame')} of {edge}x{edge}, {KERNELS[kernels]}; medians,{' '}
-        {clock}
+        {k}×{k}×{k}, {channels} channels, {counted(frames, 'frame')} of {edge}x{edge}, {KERNELS[kernels]}; medians of{' '}
+        {counted(fused.repeats, 'repeat')}, in each of which all take turns, and in brackets the least and the most of
+        the repeats; {clock}
       </p>
       <div class="wide">
         <table>
@@ -225,9 +268,9 @@ function Times({ measured, clock }: { readonly measured: Measured; readonly cloc
             {forms.map((form) => (
               <tr key={form} data-form={form}>
                 <th scope="row">{FORMS[form]}</th>
-                <td>{threeDigits(rows[form].forward)}</td>
+                <td>{ms(form, 'forward')}</td>
                 <td>{gain(form, 'forward')}</td>
-                <td>{threeDigits(rows[form].both)}</td>
+                <td>{ms(form, 'both')}</td>
                 <td>{gain(form, 'both')}</td>
               </tr>
             ))}
@@ -243,15 +286,19 @@ function Times({ measured, clock }: { readonly measured: Measured; readonly cloc
       </ul>
       <Values>
         <Value name="Promised by arithmetic">{times(promise(k))}</Value>
-        <Value name="Promised without the padding">
-          {times(countFull(measured).useful / countSeparable(measured).useful)}
+        <Value name="Promised without the padding">{times(usefulPromise(measured))}</Value>
+        {ranWinograd(measured) && <Value name="Promised with Winograd, forward">{times(WINOGRAD_PROMISE)}</Value>}
+        <Value name="Measured, forward and backward, fused">
+          {times(fused.median)} ({range(fused)}, {counted(fused.repeats, 'repeat')})
         </Value>
-        <Value name="Measured, forward and backward, fused">{gain('fused', 'both')}</Value>
       </Values>
       <p aria-live="polite">
-        In words: {k ** 3} taps became {k ** 2} + {k} = {k ** 2 + k}, and on this device {threeDigits(rows.full.both)}{' '}
-        ms forward and backward became {threeDigits(rows.fused.both)} ms, both fused. A machine that is busy measures
-        unevenly: measure again, each measurement becomes a point below.
+        In words: {k ** 3} taps became {k ** 2} + {k} = {k ** 2 + k}, and on this device {ms('full', 'both')} ms forward
+        and backward became {ms('fused', 'both')} ms, both fused: {times(fused.median)}, and {range(fused)} over{' '}
+        {counted(fused.repeats, 'repeat')}.{' '}
+        {beyond.length > 0 &&
+          `Faster than the ${times(promise(k))} that the arithmetic allows: ${beyond.join('; ')}. The machine was busy, or a cleverer kernel ran for the pair than for the full window: measure again. `}
+        A machine that is busy measures unevenly: the range is wide then. Each measurement becomes a point below.
       </p>
     </>
   );
@@ -261,4 +308,45 @@ function Times({ measured, clock }: { readonly measured: Measured; readonly cloc
 function Promises({ all }: { readonly all: readonly Measured[] }) {
   const { x, lines } = useMemo(() => promisesOf(all), [all]);
   return <Plot x={x} lines={lines} xLabel="times less arithmetic (useful taps)" yLabel="times faster" height={260} />;
+}
+
+/** One row a setting, so that settings can be compared that were not measured one after the other. */
+function Settings({ all }: { readonly all: readonly Measured[] }) {
+  const settings = useMemo(() => settingsOf(all), [all]);
+  if (settings.length === 0) return null;
+  return (
+    <div class="wide settings">
+      <table>
+        <caption>Settings measured so far, fused, newest first</caption>
+        <thead>
+          <tr>
+            <th scope="col">k</th>
+            <th scope="col">channels</th>
+            <th scope="col">frames</th>
+            <th scope="col">picture</th>
+            <th scope="col">kernels</th>
+            <th scope="col">promised (useful taps)</th>
+            <th scope="col">forward</th>
+            <th scope="col">both ways</th>
+          </tr>
+        </thead>
+        <tbody>
+          {settings.map((measured) => (
+            <tr key={settingOf(measured)}>
+              <td>{measured.k}</td>
+              <td>{measured.channels}</td>
+              <td>{measured.frames}</td>
+              <td>
+                {measured.edge}x{measured.edge}
+              </td>
+              <td>{KERNELS[measured.kernels]}</td>
+              <td>{times(usefulPromise(measured))}</td>
+              <td>{withRange(gainOf(measured, 'fused', 'forward'))}</td>
+              <td>{withRange(gainOf(measured, 'fused', 'both'))}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
 }

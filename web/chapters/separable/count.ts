@@ -48,5 +48,8 @@ export function countSeparable(size: Size): Count {
 /** How many times less arithmetic the separable pair needs: k³ / (k² + k) = k² / (k + 1). */
 export const promise = (k: number): number => k ** 2 / (k + 1);
 
-/** What lies between the two convolutions, written once and read once, in bytes of f32. */
-export const betweenBytes = (size: Size): number => 2 * 4 * size.channels * positions(size);
+/** The same for k = 3 where Winograd makes an output of a 3x3 window from 4 products: 3·4 against 4 + 3. */
+export const WINOGRAD_PROMISE = 12 / 7;
+
+/** What lies between the two convolutions, written once and read once: its bytes of f32. */
+export const betweenBytes = (size: Size): number => 4 * size.channels * positions(size);

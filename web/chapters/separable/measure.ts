@@ -7,9 +7,9 @@ import { prelu } from '../../../engine/ops/prelu.ts';
 import { separable_conv3d } from '../../../engine/ops/separable_conv3d.ts';
 import { size as elements, type Shape, type Tensor } from '../../../engine/tensor.ts';
 import type { Line } from '../../lab/plot.tsx';
-import { type TimingOptions, timeTogether } from '../../lab/timing.ts';
+import { median, type TimingOptions, timeTogether } from '../../lab/timing.ts';
 import { forced } from '../../lab/variants.ts';
-import { countFull, countSeparable, type Size } from './count.ts';
+import { countFull, countSeparable, promise, type Size } from './count.ts';
 
 /** The residual block y = x + convolution(PReLU(x)): two windows, two ways to run each. */
 export const FORMS = {
@@ -42,17 +42,65 @@ export interface Measured extends Size {
   readonly rows: Readonly<Record<Form, Row>>;
 }
 
+/** Times in ms, one of each repeat. In a repeat all forms take turns. */
 export interface Row {
-  readonly forward: number;
-  /** Forward and backward, ms. */
-  readonly both: number;
+  readonly forward: readonly number[];
+  /** Forward and backward. */
+  readonly both: readonly number[];
   /** Shader files in order of dispatch, forward. */
   readonly ran: readonly string[];
 }
 
+export type Way = 'forward' | 'both';
+
+/** How many times faster: the ratio of the medians, and the least and the most of the repeats' own ratios around it. */
+export interface Gain {
+  readonly median: number;
+  readonly least: number;
+  readonly most: number;
+  readonly repeats: number;
+}
+
 /** How many times faster than the full window a form was. */
-export const gainOf = ({ rows }: Measured, form: Form, key: 'forward' | 'both'): number =>
-  rows[FULL[form]][key] / rows[form][key];
+export function gainOf({ rows }: Measured, form: Form, way: Way): Gain {
+  const [full, own] = [rows[FULL[form]][way], rows[form][way]];
+  const each = full.map((ms, i) => ms / own[i]);
+  return {
+    median: median(full) / median(own),
+    least: Math.min(...each),
+    most: Math.max(...each),
+    repeats: each.length,
+  };
+}
+
+/** By so much a median may exceed the promise before it is called too fast. */
+const TOLERANCE = 1.05;
+
+/** What was faster than the arithmetic allows, every tap counted, those in the padding too. */
+export const tooFast = (measured: Measured): { form: Form; way: Way }[] =>
+  forms
+    .flatMap((form) => [{ form, way: 'forward' } as const, { form, way: 'both' } as const])
+    .filter(({ form, way }) => gainOf(measured, form, way).median > TOLERANCE * promise(measured.k));
+
+/** Whether Winograd's algorithm made the 3x3 windows of both blocks, forward and step by step. */
+export const ranWinograd = ({ rows }: Measured): boolean =>
+  [rows.fullSteps, rows.steps].every(({ ran }) => ran.some((name) => name.includes('winograd')));
+
+const MOST_SETTINGS = 8;
+
+/** Equal for measurements that can be compared as repeats of one another. */
+export const settingOf = ({ k, channels, frames, edge, kernels }: Measured): string =>
+  [k, channels, frames, edge, kernels].join();
+
+/** The last measurement of each setting, newest first. */
+export function settingsOf(all: readonly Measured[]): Measured[] {
+  const last = new Map<string, Measured>();
+  for (const measured of [...all].reverse()) {
+    const setting = settingOf(measured);
+    if (!last.has(setting)) last.set(setting, measured);
+  }
+  return [...last.values()].slice(0, MOST_SETTINGS);
+}
 
 /** Every measurement against what arithmetic promised it, padding left out, in order of the promise. */
 export function promisesOf(all: readonly Measured[]): { x: number[]; lines: Line[] } {
@@ -60,8 +108,8 @@ export function promisesOf(all: readonly Measured[]): { x: number[]; lines: Line
     .map((measured) => ({ measured, promised: countFull(measured).useful / countSeparable(measured).useful }))
     .sort((a, b) => a.promised - b.promised);
   const x = [0.5, ...points.map(({ promised }) => promised), 5]; // no promise is less, and none of k ≤ 5 is more
-  const line = (label: string, form: Form, key: 'forward' | 'both') => {
-    const y = [null, ...points.map(({ measured }) => gainOf(measured, form, key)), null];
+  const line = (label: string, form: Form, way: Way) => {
+    const y = [null, ...points.map(({ measured }) => gainOf(measured, form, way).median), null];
     return { label, y, points: true };
   };
   const lines = [
@@ -140,20 +188,25 @@ export class Blocks {
   }
 }
 
-/** Times all forms, forward alone and with the gradients. */
+/** Times all forms, forward alone and with the gradients, `samples` times in turn. */
 export async function measureBlocks(
   engine: Engine,
   size: Size,
   kernels: Kernels,
-  options: TimingOptions,
+  { samples = 5, ...options }: TimingOptions,
 ): Promise<Measured> {
   using blocks = new Blocks(engine, size);
   const work = (record: () => void) => () => forced(variants[kernels], record);
   const infer = forms.map((form) => work(() => blocks.infer(form)));
   const train = forms.map((form) => work(() => blocks.train(form)));
   const ran = await Promise.all(infer.map((one) => engine.compile(one)));
-  const times = await timeTogether(engine, [...infer, ...train], options);
-  const row = (i: number): Row => ({ forward: times[i].ms, both: times[forms.length + i].ms, ran: ran[i] });
+  const repeats: number[][] = [];
+  while (repeats.length < samples) {
+    const times = await timeTogether(engine, [...infer, ...train], { ...options, samples: 1 });
+    repeats.push(times.map(({ ms }) => ms));
+  }
+  const timesOf = (work: number) => repeats.map((times) => times[work]);
+  const row = (i: number): Row => ({ forward: timesOf(i), both: timesOf(forms.length + i), ran: ran[i] });
   return { ...size, kernels, rows: Object.fromEntries(forms.map((form, i) => [form, row(i)])) as Record<Form, Row> };
 }
 

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact';
+import { counted } from '../../../train/words.ts';
 
 const CELL = 9;
 const GAP = 5;
@@ -17,7 +18,7 @@ function Stack({ k, title, has }: StackProps): JSX.Element {
   const count = axis.flatMap((d) => axis.flatMap((i) => axis.filter((j) => has(d, i, j)))).length;
   return (
     <figure class="picture taps">
-      <svg viewBox={`-1 -1 ${width + 2} ${height + 2}`} role="img" aria-label={`${title}: ${count} taps`}>
+      <svg viewBox={`-1 -1 ${width + 2} ${height + 2}`} role="img" aria-label={`${title}: ${counted(count, 'tap')}`}>
         {axis.flatMap((d) =>
           axis.flatMap((i) =>
             axis.map((j) => (
@@ -34,7 +35,7 @@ function Stack({ k, title, has }: StackProps): JSX.Element {
         )}
       </svg>
       <figcaption>
-        {title}: {count} taps
+        {title}: {counted(count, 'tap')}
       </figcaption>
     </figure>
   );
