@@ -1,5 +1,9 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../../engine/engine.ts';
+import { runFfmpeg } from '../../io/ffmpeg.ts';
 import type { Planes } from '../../train/degrade.ts';
 import { coarse2fine } from '../../train/flow/coarse2fine.ts';
 import { psnr } from '../../train/metrics.ts';
@@ -18,6 +22,9 @@ import {
 import { visible, warpAll, warpTowards } from '../../web/chapters/motion/warps.ts';
 import { testEngine } from '../ops/engine.ts';
 import { noChromium, openChapter, PATIENCE } from './lab.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'subpixel-motion-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 let engine: Engine;
 beforeAll(async () => {
@@ -190,6 +197,30 @@ describe.skipIf(noChromium)(
       await trade.done();
       expect((await at(1)).psnr).toBeGreaterThan(end.psnr + 1);
       expect(await lab.liveBytes()).toBe(live);
+      await page.close();
+    });
+
+    test('says of a clip without motion what it lacks', async () => {
+      const lab = await openChapter('motion');
+      const { page } = lab;
+      const video = async (frames: number) => {
+        const path = join(folder, `${frames}.webm`);
+        const source = `color=size=64x64:rate=10:duration=${frames / 10}`;
+        expect(await runFfmpeg(['-v', 'error', '-f', 'lavfi', '-i', source, '-c:v', 'libvpx', path])).toMatchObject({
+          code: 0,
+        });
+        await page.locator('.clip input[type=file]').setInputFiles(path);
+      };
+      await video(1);
+      for (const id of ['warp', 'estimate', 'tradeoff']) {
+        const { at } = lab.figure(id);
+        await at.getByRole('alert').getByText('This clip has 1 frame: motion needs 2', { exact: true }).waitFor();
+        expect(await at.locator('input, canvas').count()).toBe(0);
+      }
+      await video(3);
+      const estimate = lab.figure('estimate');
+      await estimate.at.locator('canvas').first().waitFor();
+      expect(await estimate.values()).toMatchObject({ 'PSNR of the other frame as it is': 'identical' });
       await page.close();
     });
   },

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -156,21 +156,48 @@ describe.skipIf(noChromium)(
     });
 
     test('takes a video of the reader, and says what is wrong with a file that is none', async () => {
-      const drawn = async (name: string, size: string) => {
-        const source = `testsrc=size=${size}:rate=10:duration=0.6`;
-        const args = ['-v', 'error', '-f', 'lavfi', '-i', source, '-c:v', 'libvpx', join(folder, name)];
+      const drawn = async (name: string, size: string, frames = 6, codec = 'libvpx', options: string[] = []) => {
+        const source = `testsrc=size=${size}:rate=10:duration=${frames / 10}`;
+        const args = ['-v', 'error', '-f', 'lavfi', '-i', source, '-c:v', codec, ...options, join(folder, name)];
         expect(await runFfmpeg(args)).toMatchObject({ code: 0, stderr: '' });
         return join(folder, name);
+      };
+      const broken = (path: string) => {
+        const bytes = readFileSync(path);
+        writeFileSync(path, bytes.subarray(0, 0.8 * bytes.length));
+        return path;
       };
       const lab = await openChapter(first.id);
       const { page } = lab;
       const chooser = page.locator('.clip');
       const chosen = chooser.locator('input[type=file]');
+      const line = (text: string) => chooser.getByText(text, { exact: true }).waitFor();
       await chosen.setInputFiles(await drawn('mine.webm', '96x64'));
-      await chooser.getByText('Clip: mine.webm, 6 frames of 96x64').waitFor();
+      await line('Clip: mine.webm, 6 frames of 96x64');
+      await chosen.setInputFiles(await drawn('large.webm', '320x240', 25));
+      await line('Clip: large.webm, the first 24 frames of 240x180, reduced from 320x240');
+      await chosen.setInputFiles(await drawn('small.webm', '16x16', 1));
+      await line('Clip: small.webm, 1 frame of 64x64, enlarged from 16x16');
+      await page.goto('http://localhost/#training');
+      const training = lab.figure('train').at;
+      await training.getByRole('alert').getByText('Choose a longer video, or the drawn clip.').waitFor();
+      expect(await training.locator('button:enabled').count()).toBe(0);
+      await page.goto(`http://localhost/#${first.id}`);
       await chosen.setInputFiles(await drawn('narrow.webm', '640x30'));
-      await chooser.getByText('Clip: narrow.webm, 6 frames of 320x64').waitFor();
+      await line('Clip: narrow.webm, 6 frames of 320x64, enlarged and cut from 640x30');
       await lab.figure('degradations').done(); // the smallest that figures get
+      const clusters = ['-g', '5', '-cluster_time_limit', '500'];
+      await chosen.setInputFiles(broken(await drawn('half.webm', '96x64', 20, 'libvpx', clusters)));
+      await chooser.getByText(/^\d+ frames of half\.webm can be read: the file breaks off$/).waitFor();
+      await chosen.setInputFiles(
+        broken(await drawn('front.mp4', '96x64', 20, 'libvpx-vp9', ['-movflags', 'faststart'])),
+      );
+      await chooser.getByText(/^\d+ frames? of front\.mp4 can be read: the file breaks off$/).waitFor();
+      await chosen.setInputFiles(broken(await drawn('end.mp4', '96x64', 20, 'libvpx-vp9')));
+      await line('end.mp4 breaks off, or holds no video');
+      await chosen.setInputFiles(await drawn('old.mp4', '96x64', 6, 'mpeg4'));
+      await chooser.getByText(/^this browser cannot decode .*: convert it: ffmpeg -i in\.mp4 .* out\.mp4$/).waitFor();
+      expect(lab.troubles.splice(0)).toEqual([expect.stringMatching(/^Unsupported video codec/)]); // mediabunny says it too
       await chosen.setInputFiles({ name: 'notes.mp4', mimeType: 'video/mp4', buffer: Buffer.from('no video at all') });
       await chooser.getByText('notes.mp4 is no MP4, MOV, WebM or Matroska file').waitFor();
       const dropped = (name: string) =>

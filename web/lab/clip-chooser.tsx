@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
-import { clip, clipSaid, DRAWN, drawClip, showClip } from './clip.ts';
+import { clip, clipSaid, DRAWN, drawClip, framesOf, type LabClip, showClip } from './clip.ts';
 
 function take(file: File | undefined): void {
   if (!file) return;
@@ -21,15 +21,18 @@ function useDrops(): void {
   }, []);
 }
 
+const lineOf = ({ name, width, height, frames, goesOn, fitted }: LabClip): string => {
+  const size = `${width}x${height}${fitted ? `, ${fitted}` : ''}`;
+  return `Clip: ${name}, ${goesOn ? 'the first ' : ''}${framesOf(frames.length)} of ${size}`;
+};
+
 /** Which clip the figures look at: the drawn one, or a video of the reader's, dropped or chosen. */
 export function ClipChooser(): JSX.Element {
   useDrops();
-  const { name, width, height, frames } = clip.value ?? { name: '…', width: 0, height: 0, frames: [] };
+  const now = clip.value;
   return (
     <div class="clip">
-      <span>
-        Clip: {name}, {frames.length} frames of {width}x{height}
-      </span>
+      {now && <span>{lineOf(now)}</span>}
       <label class="button" title="It stays in this page. A file can also be dropped anywhere here.">
         Your video …
         <input
@@ -41,7 +44,7 @@ export function ClipChooser(): JSX.Element {
           }}
         />
       </label>
-      {name !== DRAWN && (
+      {now && now.name !== DRAWN && (
         <button type="button" onClick={() => void showClip('Drawing …', drawClip)}>
           The drawn clip
         </button>

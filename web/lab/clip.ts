@@ -9,6 +9,12 @@ export interface LabClip {
   readonly height: number;
   /** R, G, B planes of every frame, 0..255. */
   readonly frames: readonly Planes[];
+  /** Whether the video goes on after these frames. */
+  readonly goesOn?: boolean;
+  /** How its frames were made to fit: "reduced from 320x240". */
+  readonly fitted?: string;
+  /** What else is to be said of it. */
+  readonly said?: string;
 }
 
 /** What readers drop in is cut to this, so that figures stay quick: pixels and frames. */
@@ -21,7 +27,7 @@ const [WIDTH, HEIGHT, FRAMES] = [192, 144, 12];
 export const DRAWN = 'drawn';
 
 export const clip = signal<LabClip | undefined>(undefined);
-/** What is to be said of the clip that was asked for last: that it is on its way, or why it does not come. */
+/** What is to be said of the clip that was asked for last: that it is on its way, why it does not come, or what is amiss with it. */
 export const clipSaid = signal('');
 
 let asked = 0;
@@ -34,11 +40,14 @@ export async function showClip(saying: string, make: () => Promise<LabClip>): Pr
     const made = await make();
     if (turn !== asked) return;
     clip.value = made;
-    clipSaid.value = '';
+    clipSaid.value = made.said ?? '';
   } catch (error) {
     if (turn === asked) clipSaid.value = (error as Error).message;
   }
 }
+
+/** "1 frame", "2 frames". */
+export const framesOf = (count: number): string => `${count} frame${count === 1 ? '' : 's'}`;
 
 /** The clip that comes along: a textured disc over a textured ground that turns. */
 export async function drawClip(): Promise<LabClip> {

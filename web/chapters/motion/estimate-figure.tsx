@@ -1,17 +1,20 @@
 import { useMemo, useState } from 'preact/hooks';
 import type { Planes } from '../../../train/degrade.ts';
 import { psnr } from '../../../train/metrics.ts';
-import { clip } from '../../lab/clip.ts';
 import { breathe } from '../../lab/device.ts';
 import { lastOf, useLab } from '../../lab/hooks.ts';
 import { Picture } from '../../lab/picture.tsx';
-import { Figure, Slider, Switch, Value, Values } from '../../lab/ui.tsx';
+import { Slider, Switch, Value, Values } from '../../lab/ui.tsx';
 import { flowColours, longest } from './field.ts';
 import type { Pair } from './flow-worker.ts';
 import { useFlows } from './flows.ts';
+import { MotionFigure, moving } from './moving.tsx';
 import { visible, warpAll } from './warps.ts';
 
 const ORANGE = [255, 140, 0];
+
+const decibelsOf = (psnr: number): string =>
+  psnr === Number.POSITIVE_INFINITY ? 'identical' : `${psnr.toFixed(2)} dB`;
 
 /** Values of the pixels that both frames show. */
 const seenOf = ({ data }: Planes, mask: Uint8Array) => data.filter((_, i) => mask[i % mask.length]);
@@ -20,7 +23,7 @@ export function EstimateFigure() {
   const [first, setFirst] = useState(1);
   const [apart, setApart] = useState(2);
   const [covered, setCovered] = useState(true);
-  const now = clip.value;
+  const now = moving.value;
   const frames = now?.frames.length ?? 2;
   const far = Math.min(apart, frames - 1);
   const from = Math.min(first, frames - far);
@@ -64,9 +67,14 @@ export function EstimateFigure() {
     const n = mask.length;
     return { ...moved, data: moved.data.map((v, i) => (mask[i % n] ? v : ORANGE[Math.floor(i / n)])) };
   }, [result, covered]);
-  const decibels = (key: 'still' | 'moved' | 'seen') => (result ? `${result.scores[key].toFixed(2)} dB` : '…');
+  const decibels = (key: 'still' | 'moved' | 'seen') => (result ? decibelsOf(result.scores[key]) : '…');
   return (
-    <Figure id="estimate" title="Motion found between two frames of the clip" recorded="motion.png" outcome={outcome}>
+    <MotionFigure
+      id="estimate"
+      title="Motion found between two frames of the clip"
+      recorded="motion.png"
+      outcome={outcome}
+    >
       <Slider label="Frame" value={from} min={1} max={frames - far} onChange={setFirst} />
       <Slider label="Frames apart" value={far} min={1} max={Math.min(4, frames - 1)} onChange={setApart} />
       <div class="pictures">
@@ -83,6 +91,6 @@ export function EstimateFigure() {
         <Value name="Covered or outside">{result ? `${(100 * result.scores.covered).toFixed(2)} %` : '…'}</Value>
       </Values>
       <p>Protocol: RGB, no border left out, nothing rounded.</p>
-    </Figure>
+    </MotionFigure>
   );
 }

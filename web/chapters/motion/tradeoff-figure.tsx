@@ -1,11 +1,12 @@
 import { useMemo, useState } from 'preact/hooks';
-import { clip, cut, lumaOf } from '../../lab/clip.ts';
+import { cut, lumaOf } from '../../lab/clip.ts';
 import { breathe, Superseded } from '../../lab/device.ts';
 import { lastOf, useLab } from '../../lab/hooks.ts';
 import { Picture } from '../../lab/picture.tsx';
 import { Plot } from '../../lab/plot.tsx';
-import { Choice, Figure, Slider, Value, Values } from '../../lab/ui.tsx';
+import { Choice, Slider, Value, Values } from '../../lab/ui.tsx';
 import { useFlows } from './flows.ts';
+import { MotionFigure, moving } from './moving.tsx';
 import {
   AVERAGES,
   type Average,
@@ -28,7 +29,7 @@ export function TradeoffFigure() {
   const [deviation, setDeviation] = useState(4);
   const [how, setHow] = useState<Average>('still');
   const [column, setColumn] = useState(EDGE / 2);
-  const now = clip.value;
+  const now = moving.value;
   const truth = useMemo(() => {
     if (!now) return undefined;
     const [w, h] = [Math.min(EDGE, now.width), Math.min(EDGE, now.height)];
@@ -76,7 +77,7 @@ export function TradeoffFigure() {
     [truth, shown, at],
   );
   return (
-    <Figure id="tradeoff" title="Between two results" recorded="tradeoff.png" outcome={outcome}>
+    <MotionFigure id="tradeoff" title="Between two results" recorded="tradeoff.png" outcome={outcome}>
       <Slider
         label="From each frame alone to the average"
         {...{ value: share, min: 0, max: 1, step: 0.05, show: (v) => `${Math.round(100 * v)} %` }}
@@ -113,7 +114,7 @@ export function TradeoffFigure() {
       </Values>
       <p>Protocol: luminance, no border left out, nothing rounded; PSNR is the mean over the frames.</p>
       {plot && <Plot {...plot} xLabel="warping error, grey levels" yLabel="PSNR, dB" />}
-    </Figure>
+    </MotionFigure>
   );
 }
 

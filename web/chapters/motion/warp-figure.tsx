@@ -1,10 +1,11 @@
 import { useMemo, useState } from 'preact/hooks';
-import { clip, cut } from '../../lab/clip.ts';
+import { cut } from '../../lab/clip.ts';
 import { lastOf, useLab } from '../../lab/hooks.ts';
 import { Picture } from '../../lab/picture.tsx';
-import { Choice, Figure, Slider, Value, Values } from '../../lab/ui.tsx';
+import { Choice, Slider, Value, Values } from '../../lab/ui.tsx';
 import { Drag, HANDLES, type Handle, LIMITS } from './drag.tsx';
 import { downhill, flowColours, flowOf, longest, type Move, STILL, signed, wheel } from './field.ts';
+import { MotionFigure, moving } from './moving.tsx';
 import { type Padding, warpTowards } from './warps.ts';
 
 const EDGE = 64;
@@ -17,7 +18,7 @@ export function WarpFigure() {
   const [move, setMove] = useState(STILL);
   const [handle, setHandle] = useState<Handle>('shift');
   const [padding, setPadding] = useState<Padding>('border');
-  const now = clip.value;
+  const now = moving.value;
   const pair = useMemo(() => {
     if (!now) return undefined;
     const at = (n: number) => Math.max(Math.floor((n - EDGE) / 2), 0);
@@ -48,7 +49,7 @@ export function WarpFigure() {
   const set = (part: Partial<Move>) => setMove({ ...move, ...part });
   const pixels = (v: number) => `${v.toFixed(2)} px`;
   return (
-    <Figure id="warp" title="Drag the warped picture onto the target" recorded="warp.png" outcome={outcome}>
+    <MotionFigure id="warp" title="Drag the warped picture onto the target" recorded="warp.png" outcome={outcome}>
       <div class="pictures">
         <Picture of={pair?.image} caption="frame 1" />
         <Drag move={move} handle={handle} width={pair?.image.width ?? 1} onMove={setMove}>
@@ -102,6 +103,6 @@ export function WarpFigure() {
           Back to rest
         </button>
       </p>
-    </Figure>
+    </MotionFigure>
   );
 }

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { labState } from '../../lab/device.ts';
 import { Choice, Slider } from '../../lab/ui.tsx';
-import { MOST_STEPS, type Session, type Settings } from './session.ts';
+import { FRAMES, MOST_STEPS, type Session, type Settings } from './session.ts';
 
 const losses = { charbonnier: 'Charbonnier', l1: 'L1', mse: 'mean square', huber: 'Huber' } as const;
 const blocks = { separable: 'separable', full: 'full 3D (begins anew)' } as const;
@@ -28,7 +28,8 @@ export function Controls({ session, settings, onChange }: ControlsProps) {
   const [wanted, setWanted] = useState(0);
   const at = Math.min(wanted, Math.max(kept.length - 1, 0));
   const runs = status === 'running';
-  const waits = status === 'preparing' || labState.value.kind !== 'ready';
+  const short = session.clip.frames.length < 2 * FRAMES;
+  const waits = short || status === 'preparing' || labState.value.kind !== 'ready';
   const done = iteration >= MOST_STEPS;
   return (
     <>
@@ -73,6 +74,7 @@ export function Controls({ session, settings, onChange }: ControlsProps) {
       {why && (
         <p class="error" role="alert">
           {why}
+          {short && ' Choose a longer video, or the drawn clip.'}
         </p>
       )}
     </>
