@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
-import { clip, clipSaid, DRAWN, drawClip, framesOf, type LabClip, showClip } from './clip.ts';
+import { counted } from '../../train/words.ts';
+import { clip, clipSaid, DRAWN, drawClip, type LabClip, showClip } from './clip.ts';
 
 function take(file: File | undefined): void {
   if (!file) return;
@@ -23,7 +24,7 @@ function useDrops(): void {
 
 const lineOf = ({ name, width, height, frames, goesOn, fitted }: LabClip): string => {
   const size = `${width}x${height}${fitted ? `, ${fitted}` : ''}`;
-  return `Clip: ${name}, ${goesOn ? 'the first ' : ''}${framesOf(frames.length)} of ${size}`;
+  return `Clip: ${name}, ${goesOn ? 'the first ' : ''}${counted(frames.length, 'frame')} of ${size}`;
 };
 
 /** Which clip the figures look at: the drawn one, or a video of the reader's, dropped or chosen. */

@@ -46,9 +46,6 @@ export async function showClip(saying: string, make: () => Promise<LabClip>): Pr
   }
 }
 
-/** "1 frame", "2 frames". */
-export const framesOf = (count: number): string => `${count} frame${count === 1 ? '' : 's'}`;
-
 /** The clip that comes along: a textured disc over a textured ground that turns. */
 export async function drawClip(): Promise<LabClip> {
   const worker = new Worker(new URL('./clip-worker.ts', import.meta.url), { type: 'module' });

@@ -5,7 +5,8 @@ import { breathe, Superseded } from './device.ts';
 export interface Timing {
   /** The median of one run. */
   readonly ms: number;
-  readonly samples: number;
+  /** What it is the median of, in order: the works' samples of one place were taken in one turn. */
+  readonly samples: readonly number[];
 }
 
 export interface TimingOptions {
@@ -53,7 +54,7 @@ export async function timeTogether(
   for (let round = 0; round < samples; round++) {
     for (const [i, work] of works.entries()) times[i].push(await run(work, repeats[i]));
   }
-  return times.map((each) => ({ ms: median(each), samples }));
+  return times.map((each) => ({ ms: median(each), samples: each }));
 }
 
 export function median(values: readonly number[]): number {

@@ -11,7 +11,8 @@ import {
   WEBM,
 } from 'mediabunny';
 import type { Planes } from '../../train/degrade.ts';
-import { framesOf, type LabClip, LEAST, MOST, planesOf } from './clip.ts';
+import { counted } from '../../train/words.ts';
+import { type LabClip, LEAST, MOST, planesOf } from './clip.ts';
 
 /**
  * The first frames of a video of the reader's, scaled down to MOST where it is larger, and cut where it is too narrow. It never leaves the page: WebCodecs
@@ -49,7 +50,7 @@ export async function readVideo(file: File): Promise<LabClip> {
     if (frames.length === 0) throw new Error(`${file.name} breaks off, or has no frame that can be decoded`);
     return {
       ...{ name: file.name, width, height, frames, goesOn, fitted: fittingOf(track, width, height) },
-      said: amiss && `${framesOf(frames.length)} of ${file.name} can be read: ${amiss}`,
+      said: amiss && `${counted(frames.length, 'frame')} of ${file.name} can be read: ${amiss}`,
     };
   } catch (error) {
     if (error instanceof UnsupportedInputFormatError) {

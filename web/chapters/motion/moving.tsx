@@ -1,6 +1,7 @@
 import { computed } from '@preact/signals';
 import type { ComponentProps, JSX } from 'preact';
-import { clip, framesOf } from '../../lab/clip.ts';
+import { counted } from '../../../train/words.ts';
+import { clip } from '../../lab/clip.ts';
 import { Figure } from '../../lab/ui.tsx';
 
 /** Frames in which something can move. */
@@ -14,7 +15,7 @@ export const moving = computed(() => (still.value ? undefined : clip.value));
 /** A figure that shows motion, or says that the clip has none. */
 export function MotionFigure({ outcome, children, ...rest }: ComponentProps<typeof Figure>): JSX.Element {
   if (!still.value) return <Figure {...{ ...rest, outcome }}>{children}</Figure>;
-  const why = `This clip has ${framesOf(clip.value!.frames.length)}: motion needs ${LEAST_FRAMES}`;
+  const why = `This clip has ${counted(clip.value!.frames.length, 'frame')}: motion needs ${LEAST_FRAMES}`;
   return (
     <Figure {...rest} outcome={{ kind: 'failed', why }}>
       {null}

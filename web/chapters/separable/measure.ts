@@ -193,20 +193,19 @@ export async function measureBlocks(
   engine: Engine,
   size: Size,
   kernels: Kernels,
-  { samples = 5, ...options }: TimingOptions,
+  options: TimingOptions,
 ): Promise<Measured> {
   using blocks = new Blocks(engine, size);
   const work = (record: () => void) => () => forced(variants[kernels], record);
   const infer = forms.map((form) => work(() => blocks.infer(form)));
   const train = forms.map((form) => work(() => blocks.train(form)));
   const ran = await Promise.all(infer.map((one) => engine.compile(one)));
-  const repeats: number[][] = [];
-  while (repeats.length < samples) {
-    const times = await timeTogether(engine, [...infer, ...train], { ...options, samples: 1 });
-    repeats.push(times.map(({ ms }) => ms));
-  }
-  const timesOf = (work: number) => repeats.map((times) => times[work]);
-  const row = (i: number): Row => ({ forward: timesOf(i), both: timesOf(forms.length + i), ran: ran[i] });
+  const times = await timeTogether(engine, [...infer, ...train], options);
+  const row = (i: number): Row => ({
+    forward: times[i].samples,
+    both: times[forms.length + i].samples,
+    ran: ran[i],
+  });
   return { ...size, kernels, rows: Object.fromEntries(forms.map((form, i) => [form, row(i)])) as Record<Form, Row> };
 }
 
